@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What host and guest agent say to each other: the kinds of streams, their requests and messages.
+ * Host and guest-init are built together; AGENT_PROTOCOL catches a mix of builds.
+ *
+ * SETUP   the first stream, once: the host tells the VM what it is.  Answer: READY or FAILED.
+ * EXEC    one command.  Channels: 0 its stdin (host to guest), 1 its stdout, 2 its stderr; a
+ *         terminal uses 0 and 1 only.  Answers: STARTED or FAILED, later EXITED, after the END of
+ *         channels 1 and 2.  CLOSE by the host before EXITED cancels: the command's whole tree gets
+ *         SIGTERM, and SIGKILL after the grace of the request.
+ * SHUTDOWN  an orderly end: SIGTERM to all, unmount, sync, power off within the grace.  Answer:
+ * DONE just before the power goes.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { AGENT_PROTOCOL = 1 };
+
+enum agent_kind { AGENT_SETUP = 1, AGENT_EXEC, AGENT_SHUTDOWN };
+
+enum agent_message {
+	/* guest to host */
+	AGENT_READY = 1, /* no payload */
+	AGENT_FAILED,	 /* agent_failed */
+	AGENT_STARTED,	 /* no payload */
+	AGENT_EXITED,	 /* agent_exited */
+	AGENT_DONE,	 /* no payload */
+	/* host to guest */
+	AGENT_SIGNAL, /* agent_signal: to the command's process group */
+	AGENT_RESIZE, /* agent_size */
+};
+
+enum agent_disk_role {
+	AGENT_DISK_UNUSED,
+	AGENT_DISK_MODULES, /* EROFS, at /lib/modules/<version> */
+	AGENT_DISK_LAYER,   /* EROFS, base layer first */
+	AGENT_DISK_UPPER,   /* ext4: the writable layer */
+	AGENT_DISK_DATA,    /* ext4, at `path`; `read_only` */
+};
+
+/* One disk; the n-th of the list is the n-th virtio-blk device. */
+struct agent_disk {
+	enum agent_disk_role role;
+	bool read_only;
+	char *path; /* DATA only */
+};
+
+struct agent_setup {
+	uint32_t protocol;
+	uint64_t wall_ns; /* CLOCK_REALTIME of the host */
+	unsigned char entropy[32];
+	unsigned char machine_id[16];
+	char *hostname;
+	bool privileged;       /* no capability, seccomp or no_new_privs limits on commands */
+	uint64_t cpu_quota_us; /* of every 100,000 us, all CPUs together; 0 = no limit */
+	char **dns;	       /* for resolv.conf, in order */
+	char **hosts;	       /* "IP NAME" lines for /etc/hosts, in order */
+	size_t disk_count;
+	struct agent_disk *disks;
+};
+
+enum agent_exec_flags {
+	AGENT_EXEC_STDIN = 1, /* channel 0 is connected; else stdin is /dev/null */
+	AGENT_EXEC_TTY = 2,   /* a terminal of rows x cols */
+};
+
+struct agent_exec {
+	uint32_t flags;
+	char **argv;   /* the words as given */
+	char *command; /* the same, quoted into one string: run by `sh -c` if the image has `sh` on
+			* PATH, else argv is executed directly */
+	char **env;    /* "KEY=VALUE", complete but for PATH and HOME, which the guest adds */
+	char *cwd;     /* "" = / */
+	char *user;    /* "", "uid", "name", "uid:gid", ...; "" = root */
+	uint16_t rows, cols;
+	uint32_t grace_ms; /* between SIGTERM and SIGKILL when cancelled */
+};
+
+struct agent_failed {
+	uint32_t exit_code; /* what the CLI exits with: 1, or 127/126 when the command cannot be run
+			     */
+	char *text;	    /* one line */
+};
+
+struct agent_exited {
+	uint32_t code;	 /* exit status, or 128 + signal */
+	uint32_t signal; /* that ended it, or 0 */
+};
+
+struct agent_size {
+	uint16_t rows, cols;
+};
+
+struct agent_shutdown {
+	uint32_t grace_ms;
+};
+
+/* Encoders append to `buf` (ask buf_check()).  Decoders fill a zeroed struct and fail with
+ * ERR_PROTOCOL on anything malformed or out of range; _done() frees the members. */
+void agent_setup_pack(struct buf *buf, const struct agent_setup *setup);
+int agent_setup_unpack(struct view bytes, struct agent_setup *ret_setup, struct err *err);
+void agent_setup_done(struct agent_setup *setup);
+
+void agent_exec_pack(struct buf *buf, const struct agent_exec *exec);
+int agent_exec_unpack(struct view bytes, struct agent_exec *ret_exec, struct err *err);
+void agent_exec_done(struct agent_exec *exec);
+
+void agent_failed_pack(struct buf *buf, const struct agent_failed *failed);
+int agent_failed_unpack(struct view bytes, struct agent_failed *ret_failed, struct err *err);
+void agent_failed_done(struct agent_failed *failed);
+
+void agent_exited_pack(struct buf *buf, const struct agent_exited *exited);
+int agent_exited_unpack(struct view bytes, struct agent_exited *ret_exited, struct err *err);
+
+void agent_signal_pack(struct buf *buf, uint32_t signal);
+int agent_signal_unpack(struct view bytes, uint32_t *ret_signal, struct err *err);
+
+void agent_size_pack(struct buf *buf, const struct agent_size *size);
+int agent_size_unpack(struct view bytes, struct agent_size *ret_size, struct err *err);
+
+void agent_shutdown_pack(struct buf *buf, const struct agent_shutdown *shutdown);
+int agent_shutdown_unpack(struct view bytes, struct agent_shutdown *ret_shutdown, struct err *err);
