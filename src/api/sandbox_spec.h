@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a sandbox is: the configuration object of the command line and of JSON-RPC (reference:
+ * cli-and-rpc.md chapter 10), as one struct.  Filled by cli/ or rpc/, read by sandbox/.
+ */
+#pragma once
+
+#include "api/image_config.h"
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SPEC_CPUS = 1, SPEC_MEMORY_MB = 512, SPEC_DISK_SIZE_MB = 5120, SPEC_TIMEOUT_S = 300 };
+
+struct sandbox_spec {
+	char *image; /* as typed */
+	bool privileged;
+	double cpus; /* fractions allowed */
+	int64_t memory_mb;
+	int64_t disk_size_mb; /* of the writable layer */
+	int64_t timeout_s;    /* recorded; `run --timeout` enforces it */
+	bool no_network;
+	char *hostname;	    /* "" = the VM id */
+	char **dns_servers; /* NULL = 8.8.8.8, 8.8.4.4 */
+	char **add_hosts;   /* "HOST:IP", checked, IP in canonical form */
+	char **env;	    /* "KEY=VALUE" of --env-file and --env, in order, last wins */
+	struct image_config image_config; /* of the image, with the run's overrides */
+};
+
+/* Defaults; free with sandbox_spec_done(). */
+void sandbox_spec_init(struct sandbox_spec *spec);
+void sandbox_spec_done(struct sandbox_spec *spec);
+
+/* The checks of cli-and-rpc.md 3.2 that need no image: cpus, memory, disk size, host name,
+ * resolvers. `host_cpus` is what the process may use. */
+int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, struct err *err);
+
+/* The configuration object as `get` and `inspect` show it (with "id"). */
+json_t *sandbox_spec_to_json(const struct sandbox_spec *spec, const char *id);
