@@ -65,7 +65,7 @@ struct mux_ops {
 /* `max_message` bounds the payload of OPEN and MESSAGE that the peer may send. */
 struct mux *mux_new(enum mux_side side, size_t max_message, const struct mux_ops *ops, void *ctx);
 
-/* Tells every stream `closed` and frees all. */
+/* Tells every stream `closed` and frees all; allowed from within a callback. */
 void mux_free(struct mux *mux);
 
 /* Takes bytes from the peer.  -1 (ERR_PROTOCOL, ERR_LIMIT) is final: stop reading, free the mux. */
