@@ -16,7 +16,7 @@ static const char *const err_names[ERR_CODE_COUNT] = {[ERR_NONE] = "none",
 #undef X
 };
 
-static void err_format(struct err *err, const char *fmt, va_list args)
+static void ML_PRINTF(2, 0) err_format(struct err *err, const char *fmt, va_list args)
 {
 	int len = vsnprintf(err->msg, sizeof(err->msg), fmt, args);
 
