@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# A short way to what meson and ninja do; `make help` lists it.
+
+PREFIX ?= /usr/local
+BUILD = build
+NINJA = ninja -C $(BUILD)
+
+all: $(BUILD)/build.ninja   ## build everything into build/; bin/matchlock is the program
+	@$(NINJA)
+	@mkdir -p bin
+	@ln -sfn ../$(BUILD)/bin/matchlock bin/matchlock
+	@ln -sfn ../$(BUILD)/lib/matchlock/guest-init bin/guest-init
+
+$(BUILD)/build.ninja:
+	@tools/deps --check build
+	@meson setup $(BUILD) --prefix $(PREFIX)
+
+demo:    ## install what is missing, build, and run a command in a micro-VM
+	@tools/deps build
+	@$(MAKE) --no-print-directory all
+	build/bin/matchlock run --image matchlock/base -- cat /etc/os-release
+
+deps:    ## install the Debian packages that are missing
+	@tools/deps
+
+check:   ## all tests and checks; the last line counts them
+	@tools/deps
+	@$(MAKE) --no-print-directory all
+	@tools/check
+
+soak: all   ## the long counts, and every fuzz target for 10 minutes
+	MATCHLOCK_SOAK=1 meson test -C $(BUILD) --timeout-multiplier 20
+	tools/fuzz-all 600
+
+bench: all   ## the benchmarks, as ratios against peers
+	@for program in bench/bench-*; do $$program || exit 1; done
+
+fmt:     ## format the C files in place
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
+
+install: all   ## into PREFIX (/usr/local), below DESTDIR if that is set
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@$(NINJA)
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:   ## remove everything that was built
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-analyzer bin
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+.PHONY: all demo deps check soak bench fmt install clean help
