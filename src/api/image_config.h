@@ -15,7 +15,9 @@ struct image_config {
 };
 
 /* From and to the JSON object {user, working_dir, entrypoint, cmd, env{}} (empty members omitted)
- * of `oci_json` and of the configuration object. */
+ * of `oci_json` and of the configuration object.  A member of a wrong type is ERR_INVALID with its
+ * name, unknown ones are skipped.  The caller owns *ret_config (image_config_done()) and the
+ * object. */
 int image_config_from_json(json_t *object, struct image_config *ret_config, struct err *err);
 json_t *image_config_to_json(const struct image_config *config);
 void image_config_copy(const struct image_config *from, struct image_config *ret_to);

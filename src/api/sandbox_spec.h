@@ -13,6 +13,16 @@
 #include <stdint.h>
 
 enum { SPEC_CPUS = 1, SPEC_MEMORY_MB = 512, SPEC_DISK_SIZE_MB = 5120, SPEC_TIMEOUT_S = 300 };
+enum { SPEC_MTU = 1500 };
+
+/* A guest does not boot in less memory; an ext4 file system with a journal wants the disk. */
+enum {
+	SPEC_MEMORY_MB_MIN = 128,
+	SPEC_MEMORY_MB_MAX = 1024 * 1024,
+	SPEC_DISK_SIZE_MB_MIN = 64,
+	SPEC_DISK_SIZE_MB_MAX = 16 * 1024 * 1024,
+	SPEC_HOSTNAME_BYTES = 64, /* what Linux stores */
+};
 
 struct sandbox_spec {
 	char *image; /* as typed */
@@ -37,5 +47,6 @@ void sandbox_spec_done(struct sandbox_spec *spec);
  * resolvers. `host_cpus` is what the process may use. */
 int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, struct err *err);
 
-/* The configuration object as `get` and `inspect` show it (with "id"). */
+/* The configuration object as `get` and `inspect` show it (with "id").  Fractions are exact: dump
+ * with JSON_REAL_PRECISION(15). */
 json_t *sandbox_spec_to_json(const struct sandbox_spec *spec, const char *id);

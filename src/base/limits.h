@@ -20,11 +20,20 @@ enum {
 	LIMIT_COMMAND = 128 * 1024 - 1, /* the one word that `sh -c` gets: MAX_ARG_STRLEN */
 	LIMIT_ENV_TOTAL = 1024 * 1024,	/* all of a command's environment */
 	LIMIT_ENV_FILE_LINE = 1024 * 1024,
+	LIMIT_ENV_COUNT = 16384,	  /* entries given by --env and --env-file */
+	LIMIT_ENV_ENTRY = 128 * 1024 - 1, /* one of them: MAX_ARG_STRLEN too */
+
+	/* an image */
+	LIMIT_IMAGE_CONFIG_ITEMS = 16384, /* words or variables of one list of its config */
 
 	/* a VM */
 	LIMIT_DISKS = 22,		 /* virtio-blk slots of the large device shape */
 	LIMIT_VM_LOG = 16 * 1024 * 1024, /* logs/vm.log */
 	LIMIT_STDERR_TAIL = 4096,	 /* what is kept of a helper's last words */
+
+	/* databases */
+	LIMIT_DB_VALUE = 4 * 1024 * 1024, /* one text or blob */
+	LIMIT_IMAGE_LAYERS = 128,
 
 	/* files we read */
 	LIMIT_CONFIG_FILE = 4 * 1024 * 1024,

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The configuration object: see sandbox_spec.h.  Errors name the command line's flags; the order of
+ * the checks decides which of several errors is told.
+ */
+#include "api/sandbox_spec.h"
+
+#include "api/env.h"
+#include "base/alloc.h"
+#include "base/auto.h"
+#include "base/strv.h"
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL_BYTES = 63 }; /* of a host name: RFC 1123 */
+
+void sandbox_spec_init(struct sandbox_spec *spec)
+{
+	*spec = (struct sandbox_spec){
+		.image = xstrdup(""),
+		.cpus = SPEC_CPUS,
+		.memory_mb = SPEC_MEMORY_MB,
+		.disk_size_mb = SPEC_DISK_SIZE_MB,
+		.timeout_s = SPEC_TIMEOUT_S,
+		.hostname = xstrdup(""),
+	};
+}
+
+void sandbox_spec_done(struct sandbox_spec *spec)
+{
+	free(spec->image);
+	free(spec->hostname);
+	strv_free(spec->dns_servers);
+	strv_free(spec->add_hosts);
+	strv_free(spec->env);
+	image_config_done(&spec->image_config);
+	*spec = (struct sandbox_spec){0};
+}
+
+static int check_range(const char *flag, int64_t value, int64_t min, int64_t max, struct err *err)
+{
+	if (value < min || value > max)
+		return err_set(err, ERR_INVALID, "--%s must be %lld to %lld (MiB), not %lld", flag,
+			       (long long)min, (long long)max, (long long)value);
+	return 0;
+}
+
+/* RFC 1123 labels joined by dots. */
+static bool hostname_ok(const char *name)
+{
+	size_t label = 0; /* bytes of the current label */
+
+	if (strlen(name) > SPEC_HOSTNAME_BYTES)
+		return false;
+	for (const char *at = name; *at; at++) {
+		if (*at == '.') {
+			if (label == 0 || at[-1] == '-')
+				return false;
+			label = 0;
+			continue;
+		}
+		if (!isalnum((unsigned char)*at) && (*at != '-' || label == 0))
+			return false;
+		if (++label > LABEL_BYTES)
+			return false;
+	}
+	return label > 0 && name[strlen(name) - 1] != '-';
+}
+
+static int check_names(const struct sandbox_spec *spec, struct err *err)
+{
+	struct in6_addr address;
+
+	if (*spec->hostname && !hostname_ok(spec->hostname)) {
+		AUTO_FREE char *shown = text_quoted(spec->hostname);
+
+		return err_set(
+			err, ERR_INVALID,
+			"--hostname %s is no host name: use letters, digits and '-' (not first "
+			"or last), parts joined by '.', at most %d bytes",
+			shown, SPEC_HOSTNAME_BYTES);
+	}
+	for (size_t i = 0; spec->dns_servers && spec->dns_servers[i]; i++) {
+		AUTO_FREE char *shown = text_quoted(spec->dns_servers[i]);
+
+		if (inet_pton(AF_INET, spec->dns_servers[i], &address) != 1 &&
+		    inet_pton(AF_INET6, spec->dns_servers[i], &address) != 1)
+			return err_set(err, ERR_INVALID,
+				       "--dns-servers: %s is not an IPv4 or IPv6 address", shown);
+	}
+	return 0;
+}
+
+int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, struct err *err)
+{
+	if (!isfinite(spec->cpus) || spec->cpus <= 0)
+		return err_set(err, ERR_INVALID, "--cpus must be a finite number > 0");
+	if (ceil(spec->cpus) > host_cpus)
+		return err_set(err, ERR_INVALID, "--cpus must be <= host cpus (%u)", host_cpus);
+	if (check_range("memory", spec->memory_mb, SPEC_MEMORY_MB_MIN, SPEC_MEMORY_MB_MAX, err) <
+		    0 ||
+	    check_range("disk-size", spec->disk_size_mb, SPEC_DISK_SIZE_MB_MIN,
+			SPEC_DISK_SIZE_MB_MAX, err) < 0)
+		return -1;
+	return check_names(spec, err);
+}
+
+static json_t *number(double value)
+{
+	if (value == floor(value) && value < 1e9)
+		return json_integer((json_int_t)value);
+	return json_real(value);
+}
+
+static json_t *resources_to_json(const struct sandbox_spec *spec)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "cpus", number(spec->cpus));
+	json_object_set_new(object, "memory_mb", json_integer(spec->memory_mb));
+	json_object_set_new(object, "disk_size_mb", json_integer(spec->disk_size_mb));
+	json_object_set_new(object, "timeout_seconds", json_integer(spec->timeout_s));
+	return object;
+}
+
+static json_t *add_hosts_to_json(char *const *mappings)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; mappings[i]; i++) {
+		const char *colon = strchr(mappings[i], ':');
+		json_t *object = json_object();
+
+		json_object_set_new(object, "host",
+				    json_stringn(mappings[i], (size_t)(colon - mappings[i])));
+		json_object_set_new(object, "ip", json_string(colon + 1));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *network_to_json(const struct sandbox_spec *spec)
+{
+	json_t *object = json_object();
+
+	if (spec->add_hosts && spec->add_hosts[0])
+		json_object_set_new(object, "add_hosts", add_hosts_to_json(spec->add_hosts));
+	json_object_set_new(object, "block_private_ips", json_true());
+	if (spec->no_network)
+		json_object_set_new(object, "no_network", json_true());
+	if (spec->dns_servers && spec->dns_servers[0]) {
+		json_t *array = json_array();
+
+		for (size_t i = 0; spec->dns_servers[i]; i++)
+			json_array_append_new(array, json_string(spec->dns_servers[i]));
+		json_object_set_new(object, "dns_servers", array);
+	}
+	if (*spec->hostname)
+		json_object_set_new(object, "hostname", json_string(spec->hostname));
+	json_object_set_new(object, "mtu", json_integer(SPEC_MTU));
+	return object;
+}
+
+json_t *sandbox_spec_to_json(const struct sandbox_spec *spec, const char *id)
+{
+	json_t *object = json_object(), *image_config;
+
+	json_object_set_new(object, "id", json_string(id));
+	json_object_set_new(object, "image", json_string(spec->image));
+	if (spec->privileged)
+		json_object_set_new(object, "privileged", json_true());
+	json_object_set_new(object, "resources", resources_to_json(spec));
+	json_object_set_new(object, "network", network_to_json(spec));
+	if (spec->env && spec->env[0])
+		json_object_set_new(object, "env", env_to_json(spec->env));
+	image_config = image_config_to_json(&spec->image_config);
+	if (json_object_size(image_config) > 0)
+		json_object_set(object, "image_config", image_config);
+	json_decref(image_config);
+	return object;
+}
