@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Confinement by the kernel's three nets: capabilities, Landlock, seccomp (the private root is in
+ * confine_root.c).  The only user of libseccomp, and only before the fork: the filter is compiled
+ * to BPF there, the child makes one system call.  Landlock is used as far as the running kernel
+ * knows it and left out where it does not exist; the other nets are required.  Failures name the
+ * step; a table with a name that libseccomp does not know is a mistake in the program.
+ */
+#include "base/confine.h"
+
+#include "base/alloc.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/confine_internal.h"
+#include "base/fd.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Landlock's interface as of ABI 6; the installed header may be older. */
+enum {
+	LL_EXECUTE = BIT(0),
+	LL_WRITE_FILE = BIT(1),
+	LL_READ_FILE = BIT(2),
+	LL_READ_DIR = BIT(3),
+	LL_IOCTL_DEV = BIT(15),
+	LL_NET_ALL = BIT(0) | BIT(1),	/* bind, connect: TCP */
+	LL_SCOPE_ALL = BIT(0) | BIT(1), /* abstract Unix sockets, signals */
+	LL_CREATE_RULESET_VERSION = 1,
+	LL_RULE_PATH_BENEATH = 1,
+};
+
+struct ll_ruleset {
+	uint64_t fs, net, scope;
+};
+
+struct ll_path_beneath {
+	uint64_t access;
+	int32_t parent_fd;
+} __attribute__((packed));
+
+/* The file access rights that exist, by ABI version. */
+static uint64_t ll_fs_rights(long abi)
+{
+	unsigned count = abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13;
+
+	return (UINT64_C(1) << count) - 1;
+}
+
+void child_fail_(struct child_failure *failure, const char *step, const char *what)
+{
+	failure->errnum = errno;
+	failure->step = step;
+	failure->what = what;
+}
+
+int confine_drop_privileges(struct child_failure *failure)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return child_fail(failure, "drop capabilities", "bounding set");
+	}
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return child_fail(failure, "drop capabilities", "ambient set");
+	if (syscall(SYS_capset, &head, none) < 0)
+		return child_fail(failure, "drop capabilities", "");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return child_fail(failure, "set no_new_privs", "");
+	return 0;
+}
+
+static int ll_allow(int ruleset, const char *path, uint64_t access, struct child_failure *failure)
+{
+	struct ll_path_beneath rule = {.access = access};
+	AUTO_FD int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return child_fail(failure, "open", path);
+	rule.parent_fd = fd;
+	if (syscall(SYS_landlock_add_rule, ruleset, LL_RULE_PATH_BENEATH, &rule, 0) < 0)
+		return child_fail(failure, "landlock rule", path);
+	return 0;
+}
+
+int confine_landlock(const struct confine_spec *spec, struct child_failure *failure)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LL_CREATE_RULESET_VERSION);
+	struct ll_ruleset attr = {.fs = ll_fs_rights(abi),
+				  .net = abi >= 4 ? LL_NET_ALL : 0,
+				  .scope = abi >= 6 ? LL_SCOPE_ALL : 0};
+	AUTO_FD int ruleset = -1;
+
+	if (abi < 1)
+		return 0;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (ruleset < 0)
+		return child_fail(failure, "landlock ruleset", "");
+	if (ll_allow(ruleset, "/", LL_EXECUTE | LL_READ_FILE | LL_READ_DIR, failure) < 0)
+		return -1;
+	for (size_t i = 0; i < spec->path_count; i++) {
+		uint64_t access = LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV;
+
+		if (!(spec->paths[i].flags & CONFINE_DEVICE))
+			continue;
+		if (ll_allow(ruleset, spec->paths[i].path, access & attr.fs, failure) < 0)
+			return -1;
+	}
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return child_fail(failure, "landlock", "");
+	return 0;
+}
+
+int confine_filter(const struct sock_fprog *program, struct child_failure *failure)
+{
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) < 0)
+		return child_fail(failure, "seccomp filter", "");
+	return 0;
+}
+
+static uint32_t verdict_action(enum confine_verdict verdict)
+{
+	switch (verdict) {
+	case CONFINE_EPERM:
+		return SCMP_ACT_ERRNO(EPERM);
+	case CONFINE_ENOSYS:
+		return SCMP_ACT_ERRNO(ENOSYS);
+	case CONFINE_KILL:
+		break;
+	}
+	return SCMP_ACT_KILL_PROCESS;
+}
+
+static int add_call(scmp_filter_ctx filter, const struct confine_call *call, struct err *err)
+{
+	int number = seccomp_syscall_resolve_name(call->name);
+	uint32_t action = verdict_action(call->verdict);
+	int rc = 0;
+
+	if (number == __NR_SCMP_ERROR || !call->verdict)
+		return err_set(err, ERR_INTERNAL, "seccomp table: bad row '%s'", call->name);
+	if (number < 0)
+		return 0; /* this architecture does not have the call */
+	if (!call->mask)
+		rc = seccomp_rule_add(filter, action, number, 0);
+	for (uint32_t rest = call->mask; rest && rc == 0; rest &= rest - 1) {
+		uint64_t bit = rest & -rest;
+
+		rc = seccomp_rule_add(filter, action, number, 1,
+				      SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, bit, bit));
+	}
+	if (rc < 0)
+		return err_sys(err, -rc, "seccomp table: '%s'", call->name);
+	return 0;
+}
+
+static void auto_filter(scmp_filter_ctx *filter)
+{
+	if (*filter)
+		seccomp_release(*filter);
+}
+
+int confine_compile(const struct confine_spec *spec, struct sock_fprog *ret_program,
+		    struct err *err)
+{
+	AUTO(auto_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	AUTO_BUF struct buf code = BUF_INIT(BPF_MAXINSNS * sizeof(struct sock_filter));
+	AUTO_FD int fd = memfd_create("filter", MFD_CLOEXEC);
+	int rc;
+
+	if (!filter || fd < 0)
+		return err_sys(err, filter ? errno : ENOMEM, "make a seccomp filter");
+	rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (rc == 0)
+		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree */
+	if (rc < 0)
+		return err_sys(err, -rc, "make a seccomp filter");
+	for (size_t i = 0; i < spec->call_count; i++) {
+		if (add_call(filter, &spec->calls[i], err) < 0)
+			return -1;
+	}
+	rc = seccomp_export_bpf(filter, fd);
+	if (rc < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, rc < 0 ? -rc : errno, "export a seccomp filter");
+	if (fd_read_to_end(fd, &code, "seccomp filter", err) < 0)
+		return -1;
+	ret_program->len = (unsigned short)(code.len / sizeof(struct sock_filter));
+	ret_program->filter = (struct sock_filter *)(void *)buf_steal(&code, NULL);
+	return 0;
+}

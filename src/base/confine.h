@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a confined process may still see and do.  Given to proc_start(), which prepares it in the
+ * parent and applies it in the child, in this order: private root, capabilities dropped for good,
+ * no_new_privs, Landlock (where the kernel has it), seccomp.  Works without privilege, in the
+ * child's own user and mount namespace.
+ *
+ * The private root is a read-only tmpfs that holds the listed paths and files and nothing else: no
+ * /proc, no /dev, nothing of the user's.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum confine_path_flags {
+	CONFINE_OPTIONAL = 1, /* skipped where the host does not have it */
+	CONFINE_DEVICE = 2,   /* may be opened for writing and for ioctl */
+};
+
+/* A path of the host that shows at the same place: directories and files by read-only bind mount,
+ * a symbolic link as the same link.  Absolute, without `..`; parents before children. */
+struct confine_path {
+	const char *path;
+	unsigned flags;
+};
+
+/* A file that is made in the private root from the whole content of a descriptor: for what the
+ * process insists on opening by name.  `path` has one component: "/kernel". */
+struct confine_file {
+	const char *path;
+	int fd;
+};
+
+/* What a system call meets.  Everything that is not listed is allowed. */
+enum confine_verdict {
+	CONFINE_EPERM = 1,
+	CONFINE_ENOSYS, /* the C library then falls back to an older call */
+	CONFINE_KILL,	/* the whole process: no honest program does this */
+};
+
+/* One row of a seccomp table.  With `mask` only calls whose argument `arg` has one of its bits. */
+struct confine_call {
+	const char *name;
+	enum confine_verdict verdict;
+	unsigned arg;
+	uint32_t mask;
+};
+
+struct confine_spec {
+	const struct confine_path *paths;
+	size_t path_count;
+	const struct confine_file *files;
+	size_t file_count;
+	const struct confine_call *calls;
+	size_t call_count;
+};
