@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Disks of a VM: see disks.h.
+ *
+ * The upper layer of the default size is a sparse copy of an artefact that was formatted at build
+ * time (well under a millisecond on most file systems); any other size is formatted by mke2fs.
+ */
+#include "sandbox/disks.h"
+
+#include "base/alloc.h"
+#include "base/auto.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "base/strv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MKE2FS_TIMEOUT_MS = 60 * 1000 };
+
+static int disk_add(struct disks *disks, const char *path, enum agent_disk_role role,
+		    struct err *err)
+{
+	bool read_only = role != AGENT_DISK_UPPER;
+	int fd;
+
+	if (disks->count == LIMIT_DISKS)
+		return err_set(err, ERR_LIMIT, "the VM would need more than %d disks", LIMIT_DISKS);
+	fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open disk '%s'", path);
+	disks->vm[disks->count] = (struct vm_disk){fd, read_only};
+	disks->agent[disks->count] = (struct agent_disk){.role = role, .read_only = read_only};
+	disks->count++;
+	return 0;
+}
+
+/* Formats an ext4 of `size_mb` at `path`, which must not exist.  The options are those of the
+ * prepared seed (tools/upper-seed). */
+static int upper_format(const char *path, int64_t size_mb, struct err *err)
+{
+	AUTO_FREE char *program = NULL;
+	AUTO_FREE char *size = xasprintf("%lldM", (long long)size_mb);
+	AUTO(auto_strv) char **argv = NULL;
+	struct proc_spec spec = PROC_SPEC_INIT;
+	static const char *const options[] = {
+		"-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+	};
+
+	if (proc_find("mke2fs", &program, err) < 0)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "mke2fs is not installed: apt-get install e2fsprogs");
+	strv_add(&argv, program);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		strv_add(&argv, options[i]);
+	strv_add(&argv, path);
+	strv_add(&argv, size);
+	spec.argv = argv;
+	return proc_run(&spec, MKE2FS_TIMEOUT_MS, err);
+}
+
+static int upper_make(const char *path, int64_t size_mb, struct err *err)
+{
+	AUTO_FREE char *seed_path = NULL;
+	AUTO_FD int seed = -1, upper = -1;
+	struct stat st;
+
+	if (path_artefact("upper.ext4", &seed_path, err) < 0)
+		return -1;
+	seed = open(seed_path, O_RDONLY | O_CLOEXEC);
+	if (seed < 0 || fstat(seed, &st) < 0)
+		return err_sys(err, errno, "open '%s'", seed_path);
+	if (st.st_size != size_mb * 1024 * 1024)
+		return upper_format(path, size_mb, err);
+	upper = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (upper < 0)
+		return err_sys(err, errno, "create '%s'", path);
+	return fd_copy_sparse(seed, upper, path, err);
+}
+
+int disks_open(const char *vm_dir, char *const *layers, int64_t upper_mb, struct disks *ret_disks,
+	       struct err *err)
+{
+	AUTO_FREE char *modules = NULL;
+	AUTO_FREE char *upper = path_join(vm_dir, "upper.ext4");
+
+	*ret_disks = (struct disks){0};
+	if (path_artefact("modules.erofs", &modules, err) < 0 ||
+	    disk_add(ret_disks, modules, AGENT_DISK_MODULES, err) < 0)
+		return -1;
+	for (size_t i = 0; layers[i]; i++) {
+		if (disk_add(ret_disks, layers[i], AGENT_DISK_LAYER, err) < 0)
+			return -1;
+	}
+	if (upper_make(upper, upper_mb, err) < 0)
+		return err_wrap(err, "writable disk");
+	return disk_add(ret_disks, upper, AGENT_DISK_UPPER, err);
+}
+
+void disks_done(struct disks *disks)
+{
+	for (size_t i = 0; i < disks->count; i++)
+		close(disks->vm[i].fd);
+	disks->count = 0;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The life of one sandbox, owned by this process: its row in the state, its directory, its VM.
+ *
+ *	create -> start -> (ready) -> commands by relay_open(sandbox_mux()) -> stop -> (ended) ->
+ *close
+ *
+ * Everything runs on one loop; `ready` and `ended` come from it.  A sandbox that fails at any step
+ * still wants sandbox_close(), which undoes what was done.
+ */
+#pragma once
+
+#include "api/sandbox_spec.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "vmm/vmm.h"
+#include "wire/mux.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct sandbox;
+struct state;
+struct vm_log;
+
+struct sandbox_host { /* where sandboxes live; borrowed, must outlive them */
+	uv_loop_t *loop;
+	struct state *state;
+	const char *state_home, *cache_home;
+	const struct vmm_ops *vmm;
+};
+
+struct sandbox_request {
+	const struct sandbox_spec *spec; /* borrowed, must outlive the sandbox */
+	char *const *layers;		 /* EROFS files, base first; needed by create only */
+	enum accel accel;		 /* ACCEL_AUTO: measured */
+	bool remove;			 /* --rm: nothing of it is kept */
+	uint64_t grace_ms;		 /* for the orderly end; 0 with `remove`: ended at once */
+};
+
+struct sandbox_owner {
+	/* The guest is up and knows what it is: commands may be run. */
+	void (*ready)(void *ctx);
+	/* The VM is gone.  ERR_NONE after sandbox_stop(); otherwise the reason. */
+	void (*ended)(void *ctx, const struct err *why);
+	void *ctx;
+};
+
+/* Takes an id, writes the row, makes the directory and the disks. */
+int sandbox_create(const struct sandbox_host *host, const struct sandbox_request *request,
+		   const struct sandbox_owner *owner, struct sandbox **ret_sandbox,
+		   struct err *err);
+
+/* Starts the VM; `ready` or `ended` follows.  After an error nothing follows. */
+int sandbox_start(struct sandbox *sandbox, struct err *err);
+
+const char *sandbox_id(const struct sandbox *sandbox);
+struct mux *sandbox_mux(struct sandbox *sandbox); /* from `ready` until `ended` */
+struct vm_log *sandbox_log(struct sandbox *sandbox);
+
+/* With what it runs, and why not with KVM ("" with KVM or when it was asked for). */
+enum accel sandbox_accel(const struct sandbox *sandbox);
+const char *sandbox_accel_reason(const struct sandbox *sandbox);
+
+/* Ends the VM: in order within the grace where something is to be saved, else at once.  `ended`
+ * follows.  A second call ends it at once. */
+void sandbox_stop(struct sandbox *sandbox);
+
+/* Cleans up: kills what runs, removes disks, directory and row as far as the request says, frees.
+ * The first failure of a step is reported, the others are still done. */
+int sandbox_close(struct sandbox *sandbox, struct err *err);
