@@ -33,7 +33,7 @@ soak: all   ## the long counts, and every fuzz target for 10 minutes
 	tools/fuzz-all 600
 
 bench: all   ## the benchmarks, as ratios against peers
-	@for program in bench/bench-*; do $$program || exit 1; done
+	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1
 
 fmt:     ## format the C files in place
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
