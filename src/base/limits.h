@@ -24,6 +24,7 @@ enum {
 	LIMIT_ENV_ENTRY = 128 * 1024 - 1, /* one of them: MAX_ARG_STRLEN too */
 
 	/* an image */
+	LIMIT_IMAGE_LAYERS = 128,
 	LIMIT_IMAGE_CONFIG_ITEMS = 16384, /* words or variables of one list of its config */
 
 	/* a VM */
@@ -33,7 +34,6 @@ enum {
 
 	/* databases */
 	LIMIT_DB_VALUE = 4 * 1024 * 1024, /* one text or blob */
-	LIMIT_IMAGE_LAYERS = 128,
 
 	/* files we read */
 	LIMIT_CONFIG_FILE = 4 * 1024 * 1024,

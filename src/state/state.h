@@ -15,8 +15,9 @@
 
 struct state;
 
-/* Opens (and makes or migrates) the database below `state_home`.  A database that another process
- * keeps locked for more than 15 s is ERR_TIMEOUT. */
+/* Opens (and makes or migrates) the database below `state_home`.  Errors of this and of everything
+ * below: state/db.h; a database that another process keeps locked for more than 15 s is
+ * ERR_TIMEOUT.  A handle must not be carried over a fork. */
 int state_open(const char *state_home, struct state **ret_state, struct err *err);
 void state_free(struct state *state);
 DEFINE_AUTO(state)
@@ -27,7 +28,8 @@ const char *sandbox_status_name(enum sandbox_status status);
 struct sandbox_row {
 	char *id;
 	pid_t pid;	    /* of the supervisor; 0 when stopped */
-	uint64_t pid_start; /* its start time (field 22 of /proc/PID/stat), against pid reuse */
+	uint64_t pid_start; /* its start time (state_process_start()), against pid reuse; reads as 0
+			     * when the row is of an earlier boot */
 	bool remove;	    /* --rm: nobody wants it after its end, gc removes it */
 	enum sandbox_status status;
 	char *image;
@@ -43,8 +45,9 @@ struct sandbox_rows {
 };
 void sandbox_rows_done(struct sandbox_rows *rows);
 
-/* Adds the row of a sandbox that this process owns: status running.  created_at and updated_at are
- * set by the database layer.  ERR_CONFLICT if the id exists. */
+/* Adds the row of a sandbox that `row->pid` owns, status running, and the first record of its
+ * lifecycle, phase creating.  Status, created_at and updated_at of `row` are not read.
+ * ERR_CONFLICT if the id exists. */
 int state_register(struct state *state, const struct sandbox_row *row, struct err *err);
 
 /* Status and pid: `stopped` clears the pid, `crashed` keeps it. */
@@ -63,5 +66,5 @@ int state_list(struct state *state, struct sandbox_rows *ret_rows, struct err *e
 
 /* True if the process `pid` that started at `pid_start` still runs. */
 bool state_process_alive(pid_t pid, uint64_t pid_start);
-/* The start time of a process as above; 0 if it does not exist. */
+/* The start time of a process (field 22 of /proc/PID/stat); 0 if it does not exist or has ended. */
 uint64_t state_process_start(pid_t pid);

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The rows of the user's sandboxes: see state.h.
+ *
+ * Happy path: the supervisor registers itself before it makes anything, sets the status when the
+ * VM has ended, and removes the row if nobody wants it; other commands list and get.
+ *
+ * `vms` has exactly the columns of the system that we replace; what we know beyond them is in
+ * `vm_owner`, of a migration module of our own so that its numbers cannot meet theirs.  The owner
+ * of a row is one process of one boot: pid, start time and boot id; a row without an owner row, or
+ * of another boot, has nobody who lives.
+ *
+ * Failure modes: those of db.h.  A supervisor that was killed leaves its row as `running`;
+ * state_list() finds that out and writes it down.
+ */
+#include "state/state.h"
+
+#include "base/alloc.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "state/db.h"
+#include "state/state_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BOOT_ID_SIZE = 37, STAT_SIZE = 4096, STAT_STATE = 3, STAT_STARTTIME = 22 };
+
+static const struct db_migration vms_migrations[] = {
+	{1, "create_vms",
+	 "CREATE TABLE IF NOT EXISTS vms ("
+	 " id TEXT PRIMARY KEY,"
+	 " pid INTEGER NOT NULL DEFAULT 0,"
+	 " status TEXT NOT NULL,"
+	 " image TEXT NOT NULL DEFAULT '',"
+	 " config_json BLOB,"
+	 " created_at TEXT NOT NULL,"
+	 " updated_at TEXT NOT NULL);"
+	 "CREATE INDEX IF NOT EXISTS idx_vms_status ON vms(status);"
+	 "CREATE INDEX IF NOT EXISTS idx_vms_created_at ON vms(created_at);"},
+	{2, "create_subnet_allocations",
+	 "CREATE TABLE IF NOT EXISTS subnet_allocations ("
+	 " vm_id TEXT PRIMARY KEY,"
+	 " octet INTEGER NOT NULL UNIQUE,"
+	 " gateway_ip TEXT NOT NULL,"
+	 " guest_ip TEXT NOT NULL,"
+	 " subnet TEXT NOT NULL,"
+	 " created_at TEXT NOT NULL);"
+	 "CREATE INDEX IF NOT EXISTS idx_subnet_allocations_octet ON subnet_allocations(octet);"},
+};
+
+static const struct db_migration owner_migrations[] = {
+	{1, "create_vm_owner",
+	 "CREATE TABLE vm_owner ("
+	 " vm_id TEXT PRIMARY KEY REFERENCES vms(id) ON DELETE CASCADE,"
+	 " pid_start INTEGER NOT NULL,"
+	 " boot_id TEXT NOT NULL,"
+	 " remove INTEGER NOT NULL);"},
+};
+
+static const char *const status_names[] = {
+	[SANDBOX_RUNNING] = "running",
+	[SANDBOX_STOPPED] = "stopped",
+	[SANDBOX_CRASHED] = "crashed",
+};
+
+/* What read_row() reads; ?1 is the id of this boot. */
+#define ROW_COLUMNS                                                                 \
+	"SELECT id, pid, CASE WHEN boot_id = ?1 THEN pid_start ELSE 0 END, remove," \
+	" status, image, config_json, created_at, updated_at"                       \
+	" FROM vms LEFT JOIN vm_owner ON vm_id = id"
+
+int state_open(const char *state_home, struct state **ret_state, struct err *err)
+{
+	AUTO_FREE char *path = path_join(state_home, "state.db");
+	const struct db_module modules[] = {
+		{"state", vms_migrations, ARRAY_SIZE(vms_migrations)},
+		{"owner", owner_migrations, ARRAY_SIZE(owner_migrations)},
+		lifecycle_module,
+	};
+	const struct db_spec spec = {
+		.path = path,
+		.hint = "set MATCHLOCK_HOME to a directory that is",
+		.modules = modules,
+		.module_count = ARRAY_SIZE(modules),
+		.busy_ms = DB_BUSY_MS,
+	};
+	struct db *db;
+
+	if (db_open(&spec, &db, err) < 0)
+		return -1;
+	*ret_state = xcalloc(1, sizeof(**ret_state));
+	(*ret_state)->db = db;
+	return 0;
+}
+
+void state_free(struct state *state)
+{
+	if (!state)
+		return;
+	db_free(state->db);
+	free(state);
+}
+
+const char *sandbox_status_name(enum sandbox_status status)
+{
+	return status_names[status];
+}
+
+/* A word that is not ours is nothing to rely on: crashed. */
+static enum sandbox_status status_from_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(status_names); i++) {
+		if (strcmp(name, status_names[i]) == 0)
+			return (enum sandbox_status)i;
+	}
+	return SANDBOX_CRASHED;
+}
+
+void sandbox_row_done(struct sandbox_row *row)
+{
+	free(row->id);
+	free(row->image);
+	free(row->config_json);
+	free(row->created_at);
+	free(row->updated_at);
+	*row = (struct sandbox_row){0};
+}
+
+void sandbox_rows_done(struct sandbox_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		sandbox_row_done(&rows->rows[i]);
+	free(rows->rows);
+	*rows = (struct sandbox_rows){0};
+}
+
+/* Changes whenever the machine is started. */
+static int boot_id(char ret_id[BOOT_ID_SIZE], struct err *err)
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open '%s'", path);
+	if (fd_read_exact(fd, ret_id, BOOT_ID_SIZE - 1, path, err) < 0)
+		return -1;
+	ret_id[BOOT_ID_SIZE - 1] = '\0';
+	return 0;
+}
+
+static int not_found(const char *id, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, "VM %s not found", id);
+}
+
+int state_register(struct state *state, const struct sandbox_row *row, struct err *err)
+{
+	AUTO(db_rollback) struct db *change = NULL;
+	char now[CLOCK_TEXT_SIZE], boot[BOOT_ID_SIZE];
+
+	clock_now_text(now);
+	if (boot_id(boot, err) < 0 || db_begin(state->db, &change, err) < 0)
+		return -1;
+	if (db_run(state->db,
+		   "INSERT INTO vms (id, pid, status, image, config_json, created_at, updated_at)"
+		   " VALUES (?, ?, 'running', ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		   DB_VALUES(db_text(row->id), db_int(row->pid),
+			     db_text(row->image ? row->image : ""), db_blob(row->config_json),
+			     db_text(now), db_text(now)),
+		   err) < 0)
+		return -1;
+	if (db_changes(state->db) == 0)
+		return err_set(err, ERR_CONFLICT, "VM %s exists already", row->id);
+	if (db_run(state->db, "INSERT INTO vm_owner VALUES (?, ?, ?, ?)",
+		   DB_VALUES(db_text(row->id), db_int((int64_t)row->pid_start), db_text(boot),
+			     db_int(row->remove)),
+		   err) < 0 ||
+	    lifecycle_start(state->db, row->id, err) < 0)
+		return -1;
+	return db_commit(&change, err);
+}
+
+int state_set_status(struct state *state, const char *id, enum sandbox_status status,
+		     struct err *err)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_now_text(now);
+	if (db_run(state->db,
+		   "UPDATE vms SET status = ?1, updated_at = ?2,"
+		   " pid = CASE WHEN ?1 = 'stopped' THEN 0 ELSE pid END WHERE id = ?3",
+		   DB_VALUES(db_text(sandbox_status_name(status)), db_text(now), db_text(id)),
+		   err) < 0)
+		return -1;
+	return db_changes(state->db) == 0 ? not_found(id, err) : 0;
+}
+
+int state_remove(struct state *state, const char *id, struct err *err)
+{
+	AUTO(db_rollback) struct db *change = NULL;
+
+	if (db_begin(state->db, &change, err) < 0 ||
+	    db_run(state->db, "DELETE FROM subnet_allocations WHERE vm_id = ?",
+		   DB_VALUES(db_text(id)), err) < 0 ||
+	    db_run(state->db, "DELETE FROM vms WHERE id = ?", DB_VALUES(db_text(id)), err) < 0)
+		return -1;
+	if (db_changes(state->db) == 0)
+		return not_found(id, err);
+	return db_commit(&change, err);
+}
+
+static void read_row(struct db_query *query, struct sandbox_row *ret_row)
+{
+	*ret_row = (struct sandbox_row){
+		.id = xstrdup(db_column_text(query, 0)),
+		.pid = (pid_t)db_column_int(query, 1),
+		.pid_start = (uint64_t)db_column_int(query, 2),
+		.remove = db_column_int(query, 3) != 0,
+		.status = status_from_name(db_column_text(query, 4)),
+		.image = xstrdup(db_column_text(query, 5)),
+		.config_json = xstrdup(db_column_text(query, 6)),
+		.created_at = xstrdup(db_column_text(query, 7)),
+		.updated_at = xstrdup(db_column_text(query, 8)),
+	};
+}
+
+int state_get(struct state *state, const char *id, struct sandbox_row *ret_row, struct err *err)
+{
+	AUTO(db_query_done) struct db_query query = {0};
+	char boot[BOOT_ID_SIZE];
+	int got;
+
+	if (boot_id(boot, err) < 0 ||
+	    db_select(state->db, ROW_COLUMNS " WHERE id = ?2",
+		      DB_VALUES(db_text(boot), db_text(id)), &query, err) < 0)
+		return -1;
+	got = db_next(&query, err);
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		return not_found(id, err);
+	read_row(&query, ret_row);
+	return 0;
+}
+
+static int read_rows(struct state *state, const char *boot, struct sandbox_rows *rows,
+		     struct err *err)
+{
+	AUTO(db_query_done) struct db_query query = {0};
+	int got;
+
+	/* Fractions of a second have no trailing zeros: they do not sort as the text they are in.
+	 */
+	if (db_select(state->db,
+		      ROW_COLUMNS " ORDER BY substr(created_at, 1, 19) DESC,"
+				  " rtrim(substr(created_at, 20), 'Z') DESC, vms.rowid DESC",
+		      DB_VALUES(db_text(boot)), &query, err) < 0)
+		return -1;
+	while ((got = db_next(&query, err)) > 0) {
+		rows->rows = xreallocarray(rows->rows, rows->count + 1, sizeof(*rows->rows));
+		read_row(&query, &rows->rows[rows->count++]);
+	}
+	return got;
+}
+
+/* True if the row says `running` and nobody runs it. */
+static bool row_is_orphan(const struct sandbox_row *row)
+{
+	return row->status == SANDBOX_RUNNING && !state_process_alive(row->pid, row->pid_start);
+}
+
+/* Writes down which rows have lost their supervisor.  A row that its supervisor has changed since
+ * we read it (stopped, removed) is left alone. */
+static int mark_crashed(struct state *state, const struct sandbox_rows *rows, struct err *err)
+{
+	AUTO(db_rollback) struct db *change = NULL;
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_now_text(now);
+	if (db_begin(state->db, &change, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct sandbox_row *row = &rows->rows[i];
+
+		if (row_is_orphan(row) &&
+		    db_run(state->db,
+			   "UPDATE vms SET status = 'crashed', updated_at = ?"
+			   " WHERE id = ? AND status = 'running' AND pid = ?",
+			   DB_VALUES(db_text(now), db_text(row->id), db_int(row->pid)), err) < 0)
+			return -1;
+	}
+	return db_commit(&change, err);
+}
+
+int state_list(struct state *state, struct sandbox_rows *ret_rows, struct err *err)
+{
+	AUTO(sandbox_rows_done) struct sandbox_rows rows = {0};
+	char boot[BOOT_ID_SIZE];
+	bool orphans = false;
+
+	if (boot_id(boot, err) < 0 || read_rows(state, boot, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.count; i++)
+		orphans |= row_is_orphan(&rows.rows[i]);
+	if (orphans) {
+		if (mark_crashed(state, &rows, err) < 0)
+			return -1;
+		sandbox_rows_done(&rows);
+		if (read_rows(state, boot, &rows, err) < 0)
+			return -1;
+	}
+	*ret_rows = rows;
+	rows = (struct sandbox_rows){0};
+	return 0;
+}
+
+/* The `field`-th field of a line of /proc/PID/stat.  The second is the name of the program in
+ * parentheses, which may hold anything: counting starts behind its last parenthesis. */
+static const char *stat_field(const char *line, int field)
+{
+	const char *at = strrchr(line, ')');
+
+	for (int i = 2; at && i < field; i++) {
+		at = strchr(at, ' ');
+		at += at != NULL;
+	}
+	return at;
+}
+
+uint64_t state_process_start(pid_t pid)
+{
+	AUTO_BUF struct buf line = BUF_INIT(STAT_SIZE);
+	AUTO_FREE char *path = xasprintf("/proc/%ld/stat", (long)pid);
+	const char *state, *start;
+	struct err err;
+
+	if (pid <= 0 || fd_read_file(AT_FDCWD, path, &line, &err) < 0)
+		return 0;
+	state = stat_field(line.ptr, STAT_STATE);
+	start = stat_field(line.ptr, STAT_STARTTIME);
+	/* A zombie has ended; it is only that its parent has not asked yet. */
+	if (!state || !start || strchr("ZXx", *state))
+		return 0;
+	return strtoull(start, NULL, 10);
+}
+
+bool state_process_alive(pid_t pid, uint64_t pid_start)
+{
+	return pid_start != 0 && state_process_start(pid) == pid_start;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/* What the files of state/ share. */
+#pragma once
+
+#include "base/err.h"
+#include "state/db.h"
+
+struct state {
+	struct db *db;
+};
+
+extern const struct db_module lifecycle_module;
+
+/* The first record of a sandbox, phase `creating`, as part of the caller's change. */
+int lifecycle_start(struct db *db, const char *id, struct err *err);
