@@ -25,7 +25,6 @@ deps:    ## install the Debian packages that are missing
 
 check:   ## all tests and checks; the last line counts them
 	@tools/deps
-	@$(MAKE) --no-print-directory all
 	@tools/check
 
 soak: all   ## the long counts, and every fuzz target for 10 minutes
