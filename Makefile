@@ -39,7 +39,7 @@ fmt:     ## format the C files in place
 
 install: all   ## into PREFIX (/usr/local), below DESTDIR if that is set
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@$(NINJA)
+	@$(NINJA) --quiet
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:   ## remove everything that was built
