@@ -89,7 +89,7 @@ int db_next(struct db_query *query, struct err *err);
 const char *db_column_text(struct db_query *query, int column);
 int64_t db_column_int(struct db_query *query, int column);
 
-/* A change of several statements, alone among writers:
+/* A change of several statements, alone among writers; it must end before the handle is freed:
  *
  *	AUTO(db_rollback) struct db *change = NULL;
  *
