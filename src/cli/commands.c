@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* The table of all commands: see cli.h for its columns. */
+#include "cli/commands.h"
+
+#include "cli/cmd_gc.h"
+#include "cli/cmd_run.h"
+#include "cli/complete.h"
+#include "cli/completion.h"
+#include "cli/help.h"
+#include "cli/run_options.h"
+#include "cli/version.h"
+
+static const char run_text[] =
+	"Runs a command in a new sandbox: a virtual machine that is started from the image, with "
+	"its own kernel, and removed when the command ends. Output, exit code and, with -i, "
+	"standard input are those of the command.\n"
+	"\n"
+	"Flags of the command itself go after \"--\". Each flag of run has a variable that sets "
+	"its default: MATCHLOCK_RUN_MEMORY for --memory, MATCHLOCK_RUN_DISK_SIZE for "
+	"--disk-size, and so on.";
+
+static const char run_examples[] =
+	"  matchlock run --image matchlock/base -- cat /etc/os-release\n"
+	"  matchlock run -it --image matchlock/base -- sh\n"
+	"  matchlock run --image matchlock/base --cpus 2 --memory 1024 -e A=1 -- env\n"
+	"  echo hello | matchlock run -i --image matchlock/base -- wc -c\n";
+
+#define COMPLETION_ROW(shell, function, example)                                                \
+	{                                                                                       \
+		.name = shell, .summary = "print the script for " shell, .examples = example,   \
+		.options = completion_flags, .options_size = sizeof(struct completion_options), \
+		.run = function,                                                                \
+	}
+
+static const struct cli_command completion_commands[] = {
+	COMPLETION_ROW("bash", cmd_completion_bash,
+		       "  source <(matchlock completion bash)\n"
+		       "  matchlock completion bash >/etc/bash_completion.d/matchlock\n"),
+	COMPLETION_ROW("zsh", cmd_completion_zsh,
+		       "  source <(matchlock completion zsh)\n"
+		       "  matchlock completion zsh >\"${fpath[1]}/_matchlock\"\n"),
+	COMPLETION_ROW("fish", cmd_completion_fish,
+		       "  matchlock completion fish | source\n"
+		       "  matchlock completion fish >~/.config/fish/completions/matchlock.fish\n"),
+	COMPLETION_ROW("powershell", cmd_completion_powershell,
+		       "  matchlock completion powershell | Out-String | Invoke-Expression\n"),
+	{0},
+};
+
+static const struct cli_command root_commands[] = {
+	{
+		.name = "run",
+		.operands = "-- <command>",
+		.summary = "run a command in a new sandbox",
+		.text = run_text,
+		.examples = run_examples,
+		.max_args = CLI_ANY,
+		.options = run_flags,
+		.options_size = sizeof(struct run_options),
+		.options_init = run_options_init,
+		.options_done = run_options_done,
+		.run = cmd_run,
+	},
+	{
+		.name = "gc",
+		.summary = "clear what ended sandboxes left behind",
+		.text = "Clears what is left of sandboxes whose process was killed: their disks, "
+			"and with --rm all of them. Sandboxes that run are not touched.",
+		.run = cmd_gc,
+	},
+	{
+		.name = "version",
+		.summary = "print the version, with commit and build time",
+		.max_args = CLI_ANY,
+		.run = cmd_version,
+	},
+	{
+		.name = "completion",
+		.summary = "print a completion script for your shell",
+		.text = "Prints a script that lets your shell complete commands, flags and their "
+			"values.",
+		.children = completion_commands,
+	},
+	{
+		.name = "help",
+		.operands = "[command path]",
+		.summary = "help about any command",
+		.max_args = CLI_ANY,
+		.run = cmd_help,
+	},
+	{
+		.name = "__complete",
+		.summary = "answers completion scripts",
+		.hidden = true,
+		.raw = true,
+		.run = cmd_complete,
+	},
+	{
+		.name = "__completeNoDesc",
+		.summary = "answers completion scripts, without descriptions",
+		.hidden = true,
+		.raw = true,
+		.run = cmd_complete_plain,
+	},
+	{0},
+};
+
+const struct cli_command matchlock_command = {
+	.name = "matchlock",
+	.summary = "run commands in sandboxes",
+	.text = "Matchlock runs commands in sandboxes: small virtual machines that start from an "
+		"image, need no root, and are gone when the command ends.",
+	.examples = "  matchlock run --image matchlock/base -- cat /etc/os-release\n",
+	.children = root_commands,
+};

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/* The table of run's flags, in the order of its help, and their defaults: see run_options.h. */
+#include "cli/run_options.h"
+
+#include "base/alloc.h"
+#include "base/strv.h"
+#include "cli/complete.h"
+
+#include <stdlib.h>
+
+#define FIELD(member) offsetof(struct run_options, member)
+
+static const char *const accel_names[] = {"auto", "kvm", "tcg", NULL};
+
+static void offer_images(struct cli_candidates *candidates)
+{
+	cli_offer(candidates, "matchlock/base", "the small image that comes with matchlock");
+}
+
+const struct cli_option run_flags[] = {
+	{
+		.name = "image",
+		.metavar = "ref",
+		.help = "the image to run, such as matchlock/base (required)",
+		.type = &cli_string,
+		.offset = FIELD(spec.image),
+		.required = true,
+		.complete = offer_images,
+	},
+	{
+		.name = "interactive",
+		.letter = 'i',
+		.help = "pass standard input on to the command",
+		.type = &cli_bool,
+		.offset = FIELD(interactive),
+	},
+	{
+		.name = "tty",
+		.letter = 't',
+		.help = "with -i: give the command a terminal",
+		.type = &cli_bool,
+		.offset = FIELD(tty),
+	},
+	{
+		.name = "rm",
+		.help = "remove the sandbox once the command has ended; --rm=false keeps it "
+			"running until it is interrupted",
+		.type = &cli_bool,
+		.offset = FIELD(rm),
+	},
+	{
+		.name = "env",
+		.letter = 'e',
+		.metavar = "KEY[=VALUE]",
+		.help = "set a variable; without a value it is taken from your environment "
+			"(repeatable)",
+		.type = &cli_array,
+		.offset = FIELD(env),
+		.complete = cli_offer_variables,
+	},
+	{
+		.name = "env-file",
+		.metavar = "file",
+		.help = "set the variables of a file, one a line (repeatable)",
+		.type = &cli_array,
+		.offset = FIELD(env_file),
+		.complete = cli_offer_files,
+	},
+	{
+		.name = "workdir",
+		.letter = 'w',
+		.metavar = "path",
+		.help = "the command's working directory instead of the image's",
+		.type = &cli_string,
+		.offset = FIELD(workdir),
+	},
+	{
+		.name = "user",
+		.letter = 'u',
+		.metavar = "user[:group]",
+		.help = "run as this user, by name or number, instead of the image's",
+		.type = &cli_string,
+		.offset = FIELD(user),
+	},
+	{
+		.name = "entrypoint",
+		.metavar = "word",
+		.help = "replace the image's entrypoint by this word; an empty one clears it",
+		.type = &cli_string,
+		.offset = FIELD(entrypoint),
+		.given = FIELD(entrypoint_set),
+	},
+	{
+		.name = "cpus",
+		.metavar = "number",
+		.help = "CPUs the sandbox may use; fractions are allowed",
+		.type = &cli_float,
+		.offset = FIELD(spec.cpus),
+	},
+	{
+		.name = "memory",
+		.metavar = "MiB",
+		.help = "memory of the sandbox",
+		.type = &cli_int,
+		.offset = FIELD(spec.memory_mb),
+	},
+	{
+		.name = "disk-size",
+		.metavar = "MiB",
+		.help = "size of the writable layer",
+		.type = &cli_int,
+		.offset = FIELD(spec.disk_size_mb),
+	},
+	{
+		.name = "timeout",
+		.metavar = "seconds",
+		.help = "end everything after this time; without the flag there is no limit",
+		.type = &cli_int,
+		.offset = FIELD(spec.timeout_s),
+		.given = FIELD(timeout_set),
+	},
+	{
+		.name = "graceful-shutdown",
+		.metavar = "duration",
+		.help = "time for an orderly end of the sandbox before it is forced, such as 5s",
+		.type = &cli_duration,
+		.offset = FIELD(graceful_shutdown_ns),
+	},
+	{
+		.name = "hostname",
+		.metavar = "name",
+		.help = "host name of the sandbox instead of its id",
+		.type = &cli_string,
+		.offset = FIELD(spec.hostname),
+	},
+	{
+		.name = "add-host",
+		.metavar = "host:ip",
+		.help = "add a line to /etc/hosts (list, repeatable)",
+		.type = &cli_list,
+		.offset = FIELD(add_host),
+	},
+	{
+		.name = "dns-servers",
+		.metavar = "ip",
+		.help = "name servers instead of 8.8.8.8 and 8.8.4.4 (list, repeatable)",
+		.type = &cli_list,
+		.offset = FIELD(spec.dns_servers),
+	},
+	{
+		.name = "no-network",
+		.help = "no network interface but loopback",
+		.type = &cli_bool,
+		.offset = FIELD(spec.no_network),
+	},
+	{
+		.name = "privileged",
+		.help = "do not limit capabilities and system calls inside the sandbox",
+		.type = &cli_bool,
+		.offset = FIELD(spec.privileged),
+	},
+	{
+		.name = "accel",
+		.metavar = "auto|kvm|tcg",
+		.help = "how to run the virtual machine: KVM, or emulation (tcg) where there is "
+			"none; also MATCHLOCK_ACCEL",
+		.type = &cli_string,
+		.offset = FIELD(accel),
+		.variable = "MATCHLOCK_ACCEL",
+		.choices = accel_names,
+	},
+	{0},
+};
+
+void run_options_init(void *options)
+{
+	struct run_options *run = options;
+
+	sandbox_spec_init(&run->spec);
+	run->rm = true;
+	run->entrypoint = xstrdup("");
+	run->workdir = xstrdup("");
+	run->user = xstrdup("");
+	run->accel = xstrdup("auto");
+}
+
+void run_options_done(void *options)
+{
+	struct run_options *run = options;
+
+	sandbox_spec_done(&run->spec);
+	free(run->entrypoint);
+	free(run->workdir);
+	free(run->user);
+	free(run->accel);
+	free(run->command);
+	strv_free(run->env);
+	strv_free(run->env_file);
+	strv_free(run->add_host);
+	strv_free(run->words);
+	strv_free(run->environment);
+	*run = (struct run_options){0};
+}

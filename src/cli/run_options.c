@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What `run` makes of its flags: see run_options.h.  Nothing here starts anything; the order of the
+ * checks is the reference's, so that of several errors the same one is told.
+ */
+#include "cli/run_options.h"
+
+#include "api/add_host.h"
+#include "api/env.h"
+#include "api/quote.h"
+#include "base/alloc.h"
+#include "base/auto.h"
+#include "base/strv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err)
+{
+	if (sandbox_spec_check(&options->spec, host_cpus, err) < 0)
+		return -1;
+	if (options->timeout_set &&
+	    (options->spec.timeout_s <= 0 || options->spec.timeout_s > RUN_TIMEOUT_S_MAX))
+		return err_set(err, ERR_INVALID, "--timeout must be 1 to %d (seconds), not %lld",
+			       RUN_TIMEOUT_S_MAX, (long long)options->spec.timeout_s);
+	if (options->graceful_shutdown_ns < 0 ||
+	    options->graceful_shutdown_ns > RUN_GRACE_S_MAX * INT64_C(1000000000))
+		return err_set(err, ERR_INVALID, "--graceful-shutdown must be 0s to %dh",
+			       RUN_GRACE_S_MAX / 3600);
+	return 0;
+}
+
+static void replace(char **text, const char *by)
+{
+	free(*text);
+	*text = xstrdup(by);
+}
+
+static void add_all(char ***list, char *const *words)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		strv_add(list, words[i]);
+}
+
+/* The image's config with the run's own user, directory and entrypoint. */
+static void override_image(struct run_options *options, const struct image_config *image)
+{
+	struct image_config *config = &options->spec.image_config;
+
+	image_config_done(config);
+	image_config_copy(image, config);
+	if (*options->user)
+		replace(&config->user, options->user);
+	if (*options->workdir)
+		replace(&config->working_dir, options->workdir);
+	if (options->entrypoint_set) {
+		strv_free(STEAL(config->entrypoint));
+		if (*options->entrypoint)
+			strv_add(&config->entrypoint, options->entrypoint);
+	}
+}
+
+/* Entrypoint, then the operands or else the image's own command. */
+static int compose_command(struct run_options *options, char *const *words, struct err *err)
+{
+	const struct image_config *config = &options->spec.image_config;
+
+	strv_free(STEAL(options->words));
+	add_all(&options->words, config->entrypoint);
+	add_all(&options->words, words && words[0] ? words : config->cmd);
+	if (!options->words && options->rm && !(options->interactive && options->tty))
+		return err_set(err, ERR_INVALID,
+			       "command required (or use --rm=false to start without a command)");
+	free(STEAL(options->command));
+	return quote_command(options->words, &options->command, err);
+}
+
+static int read_env(struct run_options *options, struct err *err)
+{
+	for (size_t i = 0; options->env_file && options->env_file[i]; i++) {
+		if (env_add_file(&options->spec.env, options->env_file[i], err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; options->env && options->env[i]; i++) {
+		if (env_add(&options->spec.env, options->env[i], err) < 0)
+			return -1;
+	}
+	strv_free(STEAL(options->environment));
+	return env_compose(options->spec.image_config.env, options->spec.env, &options->environment,
+			   err);
+}
+
+static int map_hosts(struct run_options *options, struct err *err)
+{
+	for (size_t i = 0; options->add_host && options->add_host[i]; i++) {
+		char *mapping;
+
+		if (add_host_parse(options->add_host[i], &mapping, err) < 0)
+			return -1;
+		strv_take(&options->spec.add_hosts, mapping);
+	}
+	return 0;
+}
+
+int run_options_resolve(struct run_options *options, char *const *words,
+			const struct image_config *image, struct err *err)
+{
+	override_image(options, image);
+	if (compose_command(options, words, err) < 0)
+		return -1;
+	if (read_env(options, err) < 0)
+		return err_wrap(err, "invalid environment variable");
+	if (map_hosts(options, err) < 0)
+		return err_wrap(err, "invalid add-host mapping");
+	return 0;
+}

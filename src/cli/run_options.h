@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The flags of `run` (reference: cli-and-rpc.md chapter 3), and what becomes of them.  The parser
+ * fills the first part, straight into the sandbox's spec where it has the field; the command then
+ * calls, in the order in which the reference tells errors,
+ *
+ *	run_options_check()	before the image is looked up
+ *	run_options_resolve()	with the image's config: command, environment, host names
+ */
+#pragma once
+
+#include "api/image_config.h"
+#include "api/sandbox_spec.h"
+#include "base/err.h"
+#include "cli/cli.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	RUN_TIMEOUT_S_MAX = 365 * 24 * 3600,
+	RUN_GRACE_S_MAX = 24 * 3600,
+};
+
+struct run_options {
+	/* By flags: image, cpus, memory_mb, disk_size_mb, timeout_s, hostname, dns_servers,
+	 * no_network, privileged.  By run_options_resolve(): env, add_hosts, image_config. */
+	struct sandbox_spec spec;
+	bool timeout_set; /* only then the limit is enforced */
+	bool rm, tty, interactive;
+	char *entrypoint;
+	bool entrypoint_set;
+	char *workdir, *user;
+	char **env, **env_file, **add_host;
+	int64_t graceful_shutdown_ns;
+	char *accel; /* "auto", "kvm", "tcg" */
+
+	/* by run_options_resolve() */
+	char **words;	    /* entrypoint and command; NULL with an empty command */
+	char *command;	    /* the words quoted for `sh -c`; "" with an empty command */
+	char **environment; /* the image's and the user's variables, each name once */
+};
+
+extern const struct cli_option run_flags[];
+void run_options_init(void *options);
+void run_options_done(void *options);
+
+/* Numbers, names and addresses; `host_cpus` as in sandbox_spec_check(). */
+int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err);
+
+/* Composes the command from the operands `words` (NULL-ended) and the image's config, reads --env
+ * and --env-file, checks --add-host, and fills the rest of the options and the spec. */
+int run_options_resolve(struct run_options *options, char *const *words,
+			const struct image_config *image, struct err *err);
