@@ -141,8 +141,10 @@ static int copy_extent(int src, int dst, off_t at, off_t end, const char *what, 
 			return err_sys(err, errno, "read %s", what);
 		if (got == 0)
 			return 0;
-		if (pwrite(dst, chunk, (size_t)got, in) != got)
-			return err_sys(err, errno ? errno : ENOSPC, "write copy of %s", what);
+		/* A short write is read again from where it ended, and then says why. */
+		got = pwrite(dst, chunk, (size_t)got, in);
+		if (got < 0)
+			return err_sys(err, errno, "write copy of %s", what);
 		in += got;
 	}
 	return 0;

@@ -15,7 +15,7 @@
  * never a tar).  `digest` stands for the whole: the SHA-256 of the text DIFF_ID "\n" CONFIG "\n",
  * CONFIG being the config member as compact JSON with sorted keys; here it is opaque, but it must
  * change whenever layer or config do, since a change is what makes the image be registered anew.
- * Every member of config may be missing (api/image_config.h); an unknown member is refused.
+ * Every member of config may be missing (api/image_config.h).
  */
 #pragma once
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/* What the files that fill the store share. */
+#pragma once
+
+#include "image/store.h"
+#include "state/db.h"
+
+struct store {
+	struct db *db;
+	char *dir; /* CACHE/images */
+};
+
+/* DIR/blobs/sha256_HEX.erofs, malloc'ed. */
+char *store_blob_path(const struct store *store, const char *digest);
+
+/* Takes the lock that everybody holds who adds or deletes blobs; closing *ret_fd is the unlock. */
+int store_lock(const struct store *store, int *ret_fd, struct err *err);
+
+/* The entry of one scope: 1, 0 if there is none or a blob of it is missing, -1 with err. */
+int store_lookup(struct store *store, const char *scope, const char *tag, struct image **ret_image,
+		 struct err *err);
+
+/* An entry to be saved; all borrowed. */
+struct store_entry {
+	const char *scope;  /* "local" or "registry" */
+	const char *tag;    /* as typed */
+	const char *digest; /* of the manifest */
+	const char *source; /* "registry", "tag" or "import" */
+	const struct image_config *config;
+	const char *const *layers; /* digests, base first; their blobs are in place */
+	size_t layer_count;
+};
+
+/* Adds the entry or replaces the one of the same scope and tag, as one change. */
+int store_save(struct store *store, const struct store_entry *entry, struct err *err);
