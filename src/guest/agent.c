@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The agent: one libuv loop on one thread, PID 1 of the VM.  It accepts streams of the control
+ * channel (wire/agent.h), keeps the container and its commands, and ends the VM.
+ *
+ * Happy path: port, SETUP, any number of EXEC, SHUTDOWN.  The end: SIGTERM to all and the grace,
+ * then SIGKILL; the commands' last output; file systems unmounted; DONE; reset.
+ *
+ * Failure modes: a failed SETUP is answered and the VM waits to be ended; a channel that breaks
+ * (the host is gone) or a container that dies unasked end the VM, with a line on the console, after
+ * writing out what is in memory.
+ */
+#include "guest/agent.h"
+
+#include "base/alloc.h"
+#include "base/auto.h"
+#include "guest/console.h"
+#include "guest/container.h"
+#include "guest/disks.h"
+#include "guest/layout.h"
+#include "guest/port.h"
+#include "guest/session.h"
+#include "guest/setup.h"
+#include "wire/agent.h"
+#include "wire/channel.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum {
+	PORT_DEADLINE_MS = 20000,
+	OUTPUT_DEADLINE_MS = 2000, /* for the host to take the last output */
+	DONE_DEADLINE_MS = 1000,
+};
+
+/* What streams are allowed when. */
+enum agent_state {
+	STATE_NEW,     /* SETUP */
+	STATE_FAILED,  /* none: what was set up halfway serves nobody */
+	STATE_READY,   /* EXEC, SHUTDOWN */
+	STATE_STOPPING /* none: the container has been told to end */
+};
+
+struct agent {
+	uv_loop_t loop;
+	int port;
+	struct channel *channel;
+	enum agent_state state;
+	struct agent_setup setup;
+	struct container *container;
+	struct session_set *sessions;
+	uv_poll_t reports, container_exit;
+	struct mux_stream *shutdown; /* NULL: none, or the host gave it up */
+	bool container_gone;
+	uv_timer_t deadline; /* of the grace, then of the last output */
+	uv_check_t settled;  /* looks at each turn whether the last output has left */
+};
+
+/* --- the end --- */
+
+static void power_off(struct agent *agent)
+{
+	struct err err;
+
+	if (disks_unmount(agent->setup.disks, agent->setup.disk_count, &err) < 0)
+		console_log("shutdown: %s", err.msg);
+	sync();
+	if (agent->shutdown) {
+		mux_message(agent->shutdown, AGENT_DONE, (struct view){"", 0});
+		mux_close(STEAL(agent->shutdown));
+	}
+	for (int i = 0; i < DONE_DEADLINE_MS / 10; i++) {
+		channel_flush(agent->channel);
+		if (mux_output(channel_mux(agent->channel)).len == 0)
+			break;
+		port_wait_writable(agent->port, 10);
+	}
+	console_reset();
+}
+
+static void on_settled(uv_check_t *check)
+{
+	struct agent *agent = check->data;
+
+	if (agent->container_gone && !session_set_is_busy(agent->sessions))
+		power_off(agent);
+}
+
+static void on_output_deadline(uv_timer_t *timer)
+{
+	power_off(timer->data);
+}
+
+static void on_grace_deadline(uv_timer_t *timer)
+{
+	struct agent *agent = timer->data;
+
+	container_kill(agent->container);
+}
+
+static void take_reports(struct agent *agent)
+{
+	unsigned id;
+	int status;
+
+	while (container_next_report(agent->container, &id, &status))
+		session_set_exited(agent->sessions, id, status);
+}
+
+static void on_reports(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	take_reports(poll->data);
+}
+
+static void on_container_exit(uv_poll_t *poll, int status, int events)
+{
+	struct agent *agent = poll->data;
+	char text[64];
+
+	(void)status;
+	(void)events;
+	uv_poll_stop(poll);
+	take_reports(agent);
+	uv_poll_stop(&agent->reports);
+	if (agent->state != STATE_STOPPING) {
+		container_describe_exit(agent->container, text, sizeof(text));
+		sync();
+		console_fatal("the container's init ended unasked: %s", text);
+	}
+	agent->container_gone = true;
+	uv_timer_start(&agent->deadline, on_output_deadline, OUTPUT_DEADLINE_MS, 0);
+	uv_check_start(&agent->settled, on_settled);
+}
+
+static void on_shutdown_closed(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	mux_close(STEAL(agent->shutdown)); /* the end itself goes on */
+}
+
+static const struct mux_stream_ops shutdown_ops = {.closed = on_shutdown_closed};
+
+static void open_shutdown(struct agent *agent, struct mux_stream *stream, struct view request)
+{
+	struct agent_shutdown shutdown;
+	struct err err;
+
+	if (agent_shutdown_unpack(request, &shutdown, &err) < 0) {
+		session_refuse(stream, 1, err.msg);
+		return;
+	}
+	agent->state = STATE_STOPPING;
+	agent->shutdown = stream;
+	mux_accept(stream, &shutdown_ops, agent);
+	if (container_stop(agent->container, &err) < 0)
+		console_log("shutdown: %s", err.msg); /* its end will be seen all the same */
+	uv_timer_start(&agent->deadline, on_grace_deadline, shutdown.grace_ms, 0);
+}
+
+/* --- the beginning --- */
+
+static void watch_container(struct agent *agent)
+{
+	agent->sessions = session_set_new(&agent->loop, agent->channel, agent->container);
+	agent->reports.data = agent->container_exit.data = agent;
+	uv_poll_init(&agent->loop, &agent->reports, container_report_fd(agent->container));
+	uv_poll_start(&agent->reports, UV_READABLE, on_reports);
+	uv_poll_init(&agent->loop, &agent->container_exit, container_exit_fd(agent->container));
+	uv_poll_start(&agent->container_exit, UV_READABLE, on_container_exit);
+}
+
+static void open_setup(struct agent *agent, struct mux_stream *stream, struct view request)
+{
+	struct err err;
+
+	agent->state = STATE_FAILED;
+	if (agent_setup_unpack(request, &agent->setup, &err) < 0 ||
+	    setup_apply(&agent->setup, &agent->container, &err) < 0) {
+		console_log("setup: %s", err.msg);
+		session_refuse(stream, 1, err.msg);
+		return;
+	}
+	explicit_bzero(agent->setup.entropy, sizeof(agent->setup.entropy));
+	agent->state = STATE_READY;
+	watch_container(agent);
+	mux_message(stream, AGENT_READY, (struct view){"", 0});
+	mux_close(stream);
+}
+
+/* Which kind may be opened in which state, and the answer if it may not. */
+static const struct {
+	enum agent_state state;
+	void (*open)(struct agent *agent, struct mux_stream *stream, struct view request);
+	const char *refusal;
+} kinds[] = {
+	[AGENT_SETUP] = {STATE_NEW, open_setup, "the VM has been set up already"},
+	[AGENT_EXEC] = {STATE_READY, NULL, "the VM is not ready or is being shut down"},
+	[AGENT_SHUTDOWN] = {STATE_READY, open_shutdown,
+			    "the VM is not ready or is being shut down"},
+};
+
+static void on_opened(void *ctx, struct mux_stream *stream, uint8_t kind, struct view request)
+{
+	struct agent *agent = ctx;
+
+	if (kind == 0 || kind >= ARRAY_SIZE(kinds))
+		session_refuse(stream, 1, "the guest does not know this kind of stream");
+	else if (agent->state != kinds[kind].state)
+		session_refuse(stream, 1, kinds[kind].refusal);
+	else if (kind == AGENT_EXEC)
+		session_set_open(agent->sessions, stream, request);
+	else
+		kinds[kind].open(agent, stream, request);
+}
+
+static void on_broken(void *ctx, const struct err *err)
+{
+	(void)ctx;
+	sync();
+	console_fatal("%s", err->msg);
+}
+
+static const struct channel_ops channel_ops = {.opened = on_opened, .broken = on_broken};
+
+void agent_run(void)
+{
+	struct agent *agent = xcalloc(1, sizeof(*agent));
+	struct err err;
+
+	prctl(PR_SET_NAME, "agent");
+	signal(SIGPIPE, SIG_IGN);
+	setup_kernel();
+	if (port_open(GUEST_PORT, PORT_DEADLINE_MS, &agent->port, &err) < 0)
+		console_fatal("%s", err.msg);
+	if (uv_loop_init(&agent->loop) < 0)
+		console_fatal("event loop: out of memory or descriptors");
+	uv_timer_init(&agent->loop, &agent->deadline);
+	uv_check_init(&agent->loop, &agent->settled);
+	agent->deadline.data = agent->settled.data = agent;
+	if (channel_open(&agent->loop, agent->port, MUX_GUEST, &channel_ops, agent, &agent->channel,
+			 &err) < 0)
+		console_fatal("%s", err.msg);
+	uv_run(&agent->loop, UV_RUN_DEFAULT);
+	console_fatal("the event loop ended");
+}

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sessions: see session.h.
+ *
+ * Happy path: pipes or a terminal and a control group are made, the container's init is asked to
+ * start the command; its status descriptor closes: STARTED, output flows; the init reports its end
+ * and the output meets its end: END, EXITED, CLOSE.
+ *
+ * A process that was left behind may hold the output open.  So after the command's end only what it
+ * had written by then is waited for, then TAIL_QUIET_MS without a byte, and TAIL_MAX_MS in all.
+ *
+ * Cancelled (the host closed the stream): SIGTERM to the whole group (SIGHUP too where its terminal
+ * is gone), output is thrown away, SIGKILL to the group after the grace.
+ *
+ * Failure modes: the command cannot be started: FAILED with what its child says.  The group of a
+ * command cannot be removed while something runs in it: tried again at each later command.
+ */
+#include "guest/session.h"
+
+#include "base/alloc.h"
+#include "base/auto.h"
+#include "base/limits.h"
+#include "guest/cgroup.h"
+#include "guest/console.h"
+#include "guest/container.h"
+#include "guest/session_io.h"
+#include "guest/terminal.h"
+#include "wire/agent.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TAIL_QUIET_MS = 100, TAIL_MAX_MS = 1000, PIPE_SIZE = 1024 * 1024, OUTPUTS = 2 };
+
+struct session {
+	struct session *next;
+	struct session_set *set;
+	unsigned id;
+	struct mux_stream *stream; /* NULL once closed */
+	bool started, exited, cancelled;
+	int wait_status;
+	bool terminal;
+	uint32_t grace_ms;
+	uint64_t tail_end; /* loop time after which the tail is not waited for; 0 = not yet known */
+	uv_poll_t status;
+	int status_fd;
+	uv_timer_t timer; /* of the tail, or of the grace */
+	struct session_input in;
+	struct session_output out[OUTPUTS];
+	unsigned handles; /* that libuv still holds */
+};
+
+struct session_set {
+	uv_loop_t *loop;
+	struct channel *channel;
+	struct container *container;
+	struct session *first;
+	unsigned last_id;
+};
+
+struct session_set *session_set_new(uv_loop_t *loop, struct channel *channel,
+				    struct container *container)
+{
+	struct session_set *set = xcalloc(1, sizeof(*set));
+
+	*set = (struct session_set){.loop = loop, .channel = channel, .container = container};
+	return set;
+}
+
+bool session_set_is_busy(const struct session_set *set)
+{
+	for (const struct session *s = set->first; s; s = s->next) {
+		if (s->stream)
+			return true;
+	}
+	return false;
+}
+
+void session_refuse(struct mux_stream *stream, unsigned exit_code, const char *text)
+{
+	AUTO_BUF struct buf buf = BUF_INIT(PIPE_BUF);
+	struct agent_failed failed = {.exit_code = exit_code, .text = (char *)text};
+
+	agent_failed_pack(&buf, &failed);
+	mux_message(stream, AGENT_FAILED, (struct view){buf.ptr, buf.len});
+	mux_close(stream);
+}
+
+/* --- the end of a session --- */
+
+/* Frees those of which nothing is left: no stream, no handle, no process in the group. */
+static void sweep(struct session_set *set)
+{
+	struct session **link = &set->first;
+
+	while (*link) {
+		struct session *s = *link;
+
+		if (s->stream || s->handles > 0 || !s->exited || !cgroup_is_empty(s->id)) {
+			link = &s->next;
+			continue;
+		}
+		cgroup_remove(s->id);
+		*link = s->next;
+		free(s);
+	}
+}
+
+static void on_part_closed(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (--s->handles == 0)
+		sweep(s->set);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	on_part_closed(handle->data);
+}
+
+static void close_status(struct session *s)
+{
+	if (s->status_fd < 0)
+		return;
+	uv_close((uv_handle_t *)&s->status, on_handle_closed);
+	close(s->status_fd);
+	s->status_fd = -1;
+}
+
+static void close_all(struct session *s)
+{
+	close_status(s);
+	session_input_close(&s->in);
+	for (size_t i = 0; i < OUTPUTS; i++)
+		session_output_close(&s->out[i]);
+	if (!uv_is_closing((uv_handle_t *)&s->timer))
+		uv_close((uv_handle_t *)&s->timer, on_handle_closed);
+}
+
+/* Lets go of the stream; no callback of the parts uses it from here on. */
+static void close_stream(struct session *s)
+{
+	mux_close(s->stream);
+	s->stream = s->in.stream = NULL;
+	for (size_t i = 0; i < OUTPUTS; i++)
+		s->out[i].stream = NULL;
+}
+
+static void finish(struct session *s)
+{
+	AUTO_BUF struct buf buf = BUF_INIT(PIPE_BUF);
+	struct agent_exited exited = {0};
+
+	if (WIFSIGNALED(s->wait_status)) {
+		exited.signal = (uint32_t)WTERMSIG(s->wait_status);
+		exited.code = 128 + exited.signal;
+	} else {
+		exited.code = (uint32_t)WEXITSTATUS(s->wait_status);
+	}
+	mux_end(s->stream, 1);
+	if (!s->terminal)
+		mux_end(s->stream, 2);
+	agent_exited_pack(&buf, &exited);
+	mux_message(s->stream, AGENT_EXITED, (struct view){buf.ptr, buf.len});
+	close_stream(s);
+	/* Before all that is only tidying up. */
+	channel_flush(s->set->channel);
+	close_all(s);
+}
+
+static void on_tail_timer(uv_timer_t *timer);
+
+/* After the command's end: is its output complete? */
+static void check_end(struct session *s)
+{
+	uint64_t now = uv_now(s->set->loop);
+	bool open = false;
+
+	if (!s->started || !s->exited || !s->stream)
+		return;
+	for (size_t i = 0; i < OUTPUTS; i++) {
+		if (s->out[i].owed > 0)
+			return; /* read on */
+		open = open || s->out[i].fd >= 0;
+	}
+	if (!open) {
+		finish(s);
+		return;
+	}
+	if (s->tail_end == 0)
+		s->tail_end = now + TAIL_MAX_MS;
+	if (now >= s->tail_end)
+		finish(s);
+	else
+		uv_timer_start(&s->timer, on_tail_timer,
+			       MIN((uint64_t)TAIL_QUIET_MS, s->tail_end - now), 0);
+}
+
+static void on_tail_timer(uv_timer_t *timer)
+{
+	struct session *s = timer->data;
+
+	if (s->stream)
+		finish(s);
+}
+
+static void on_progress(void *ctx)
+{
+	check_end(ctx);
+}
+
+/* --- cancelling --- */
+
+/* A cancelled session is over when the command and all of its group are gone, or killed. */
+static void check_cancelled(struct session *s)
+{
+	if (s->exited && cgroup_is_empty(s->id))
+		close_all(s);
+}
+
+static void on_grace_timer(uv_timer_t *timer)
+{
+	struct session *s = timer->data;
+
+	cgroup_kill(s->id);
+	close_all(s);
+}
+
+static void cancel(struct session *s)
+{
+	s->cancelled = true;
+	session_input_close(&s->in);
+	for (size_t i = 0; i < OUTPUTS; i++)
+		session_output_discard(&s->out[i]);
+	if (s->terminal)
+		cgroup_signal(s->id, SIGHUP);
+	cgroup_signal(s->id, SIGTERM);
+	cgroup_signal(s->id, SIGCONT);
+	uv_timer_start(&s->timer, on_grace_timer, s->grace_ms, 0);
+	check_cancelled(s);
+}
+
+/* --- what the host says --- */
+
+static void on_data(void *ctx, unsigned channel, struct view bytes)
+{
+	struct session *s = ctx;
+
+	if (channel == 0)
+		session_input_put(&s->in, bytes);
+}
+
+static void on_end(void *ctx, unsigned channel)
+{
+	struct session *s = ctx;
+
+	/* A terminal has no end of input. */
+	if (channel == 0 && !s->terminal)
+		session_input_end(&s->in);
+}
+
+static void on_message(void *ctx, uint8_t type, struct view payload)
+{
+	struct session *s = ctx;
+	struct agent_size size;
+	uint32_t signal;
+	struct err err = {0};
+	int result = 0;
+
+	if (type == AGENT_SIGNAL) {
+		result = agent_signal_unpack(payload, &signal, &err);
+		if (result == 0)
+			result = container_signal(s->set->container, s->id, (int)signal, &err);
+	} else if (type == AGENT_RESIZE) {
+		result = agent_size_unpack(payload, &size, &err);
+		if (result == 0 && s->terminal && s->in.fd >= 0)
+			terminal_resize(s->in.fd, size.rows, size.cols);
+	}
+	if (result < 0)
+		console_log("exec %u: %s", s->id, err.msg);
+}
+
+static void on_writable(void *ctx, unsigned channel)
+{
+	struct session *s = ctx;
+
+	for (size_t i = 0; i < OUTPUTS; i++) {
+		if (s->out[i].channel == channel)
+			session_output_resume(&s->out[i]);
+	}
+}
+
+static void on_closed(void *ctx)
+{
+	struct session *s = ctx;
+
+	close_stream(s);
+	cancel(s);
+}
+
+static const struct mux_stream_ops session_ops = {
+	.data = on_data,
+	.end = on_end,
+	.message = on_message,
+	.writable = on_writable,
+	.closed = on_closed,
+};
+
+/* --- starting --- */
+
+static void on_status(uv_poll_t *poll, int poll_status, int events)
+{
+	struct session *s = poll->data;
+	char text[PIPE_BUF];
+	ssize_t got = read(s->status_fd, text, sizeof(text));
+
+	(void)poll_status;
+	(void)events;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close_status(s);
+	if (!s->stream)
+		return;
+	if (got > 0) {
+		mux_message(s->stream, AGENT_FAILED, (struct view){text, (size_t)got});
+		close_stream(s);
+		close_all(s);
+		return;
+	}
+	s->started = true;
+	mux_message(s->stream, AGENT_STARTED, (struct view){"", 0});
+	for (size_t i = 0; i < OUTPUTS; i++)
+		session_output_resume(&s->out[i]);
+	check_end(s);
+}
+
+/* Both ends of a command's descriptors: `ours` and, to be sent, `theirs`. */
+struct ends {
+	int ours[CONTAINER_FDS];
+	int theirs[CONTAINER_FDS];
+	int pty;
+};
+
+static void ends_done(struct ends *ends)
+{
+	for (size_t i = 0; i < CONTAINER_FDS; i++) {
+		if (ends->ours[i] >= 0)
+			close(ends->ours[i]);
+		if (ends->theirs[i] >= 0)
+			close(ends->theirs[i]);
+	}
+}
+
+/* A pipe for `which`, which the command reads if `to_command`. */
+static int make_pipe(struct ends *ends, enum container_fd which, bool to_command, struct err *err)
+{
+	int pair[2];
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "pipe");
+	if (which == CONTAINER_STDIN || which == CONTAINER_STDOUT)
+		fcntl(pair[0], F_SETPIPE_SZ, PIPE_SIZE); /* for speed only */
+	ends->ours[which] = pair[to_command ? 1 : 0];
+	ends->theirs[which] = pair[to_command ? 0 : 1];
+	return 0;
+}
+
+static int make_ends(const struct agent_exec *exec, unsigned id, struct ends *ends, struct err *err)
+{
+	if (make_pipe(ends, CONTAINER_STATUS, false, err) < 0 ||
+	    cgroup_make(id, &ends->theirs[CONTAINER_CGROUP], err) < 0)
+		return -1;
+	if (exec->flags & AGENT_EXEC_TTY) {
+		if (terminal_open(exec->rows, exec->cols, &ends->ours[CONTAINER_STDOUT], &ends->pty,
+				  err) < 0)
+			return -1;
+		/* A second descriptor, as a handle of the loop is for one. */
+		ends->ours[CONTAINER_STDIN] =
+			fcntl(ends->ours[CONTAINER_STDOUT], F_DUPFD_CLOEXEC, 3);
+		return ends->ours[CONTAINER_STDIN] < 0 ? err_sys(err, errno, "terminal") : 0;
+	}
+	if ((exec->flags & AGENT_EXEC_STDIN) && make_pipe(ends, CONTAINER_STDIN, true, err) < 0)
+		return -1;
+	if (make_pipe(ends, CONTAINER_STDOUT, false, err) < 0)
+		return -1;
+	return make_pipe(ends, CONTAINER_STDERR, false, err);
+}
+
+static struct session *session_new(struct session_set *set, unsigned id, struct ends *ends)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+
+	s->set = set;
+	s->id = id;
+	s->next = set->first;
+	set->first = s;
+	s->status.data = s->timer.data = s;
+	uv_timer_init(set->loop, &s->timer);
+	s->status_fd = STEAL_FD(ends->ours[CONTAINER_STATUS]);
+	uv_poll_init(set->loop, &s->status, s->status_fd);
+	uv_poll_start(&s->status, UV_READABLE, on_status);
+	s->handles = 2;
+	s->in.closed = on_part_closed;
+	s->in.ctx = s;
+	s->in.fd = -1;
+	if (ends->ours[CONTAINER_STDIN] >= 0) {
+		session_input_open(&s->in, set->loop, STEAL_FD(ends->ours[CONTAINER_STDIN]));
+		s->handles++;
+	}
+	for (unsigned i = 0; i < OUTPUTS; i++) {
+		int *fd = &ends->ours[i == 0 ? CONTAINER_STDOUT : CONTAINER_STDERR];
+		struct session_output *out = &s->out[i];
+
+		*out = (struct session_output){.fd = -1,
+					       .channel = i + 1,
+					       .progress = on_progress,
+					       .closed = on_part_closed,
+					       .ctx = s};
+		if (*fd < 0)
+			continue;
+		session_output_open(out, set->loop, STEAL_FD(*fd));
+		s->handles++;
+	}
+	return s;
+}
+
+static void attach_stream(struct session *s, struct mux_stream *stream)
+{
+	s->stream = s->in.stream = stream;
+	for (size_t i = 0; i < OUTPUTS; i++)
+		s->out[i].stream = stream;
+	mux_accept(stream, &session_ops, s);
+}
+
+static int start(struct session_set *set, struct mux_stream *stream, struct view request,
+		 struct err *err)
+{
+	AUTO(ends_done) struct ends ends = {.pty = -1};
+	AUTO(agent_exec_done) struct agent_exec exec = {0};
+	struct container_exec order = {.id = ++set->last_id, .request = request};
+	struct session *s;
+
+	memset(ends.ours, -1, sizeof(ends.ours));
+	memset(ends.theirs, -1, sizeof(ends.theirs));
+	if (agent_exec_unpack(request, &exec, err) < 0)
+		return -1;
+	if (!exec.argv[0])
+		return err_set(err, ERR_INVALID, "no command");
+	if (make_ends(&exec, order.id, &ends, err) < 0) {
+		cgroup_remove(order.id);
+		return -1;
+	}
+	order.pty = ends.pty;
+	memcpy(order.fds, ends.theirs, sizeof(order.fds));
+	if (container_exec(set->container, &order, err) < 0) {
+		cgroup_remove(order.id);
+		return -1;
+	}
+	s = session_new(set, order.id, &ends);
+	s->terminal = exec.flags & AGENT_EXEC_TTY;
+	s->grace_ms = exec.grace_ms;
+	attach_stream(s, stream);
+	return 0;
+}
+
+void session_set_open(struct session_set *set, struct mux_stream *stream, struct view request)
+{
+	struct err err;
+
+	sweep(set);
+	if (start(set, stream, request, &err) < 0)
+		session_refuse(stream, 1, err.msg);
+}
+
+void session_set_exited(struct session_set *set, unsigned id, int wait_status)
+{
+	struct session *s = set->first;
+
+	while (s && s->id != id)
+		s = s->next;
+	assert(s && !s->exited);
+	s->exited = true;
+	s->wait_status = wait_status;
+	for (size_t i = 0; i < OUTPUTS && !s->cancelled; i++)
+		session_output_mark(&s->out[i]);
+	if (s->cancelled)
+		check_cancelled(s);
+	else
+		check_end(s);
+	if (s->handles == 0)
+		sweep(set);
+}

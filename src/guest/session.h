@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Exec sessions: each is one command, its streams and its control group.
+ *
+ * A session is STARTING until the command runs or has failed, RUNNING until it has ended and its
+ * output has been passed on, and then, when processes that it left behind still run, it is only
+ * remembered so that its group can be removed one day.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "wire/channel.h"
+
+#include <stdbool.h>
+
+struct container;
+struct session_set;
+
+struct session_set *session_set_new(uv_loop_t *loop, struct channel *channel,
+				    struct container *container);
+
+/* A stream of kind EXEC was opened: starts the command, or answers FAILED. */
+void session_set_open(struct session_set *set, struct mux_stream *stream, struct view request);
+
+/* The command `id` has ended with this wait status. */
+void session_set_exited(struct session_set *set, unsigned id, int wait_status);
+
+/* True while a command's streams are open. */
+bool session_set_is_busy(const struct session_set *set);
+
+/* Answers FAILED and closes the stream. */
+void session_refuse(struct mux_stream *stream, unsigned exit_code, const char *text);

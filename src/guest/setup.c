@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Set-up: see setup.h.  Entropy comes first: nothing may draw random bytes that a clone of this VM
+ * would draw too.
+ *
+ * Failure modes: any step fails the whole; the host ends the VM then.  Kernel settings are no part
+ * of that: one that the kernel lacks is passed over.
+ */
+#include "guest/setup.h"
+
+#include "base/auto.h"
+#include "guest/cgroup.h"
+#include "guest/console.h"
+#include "guest/container.h"
+#include "guest/disks.h"
+#include "guest/fs.h"
+#include "guest/layout.h"
+#include "wire/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct {
+	const char *path, *value;
+} settings[] = {
+	{"/proc/sys/kernel/modprobe", GUEST_MODPROBE},
+	/* Compiling the small filter of each command costs more than it saves. */
+	{"/proc/sys/net/core/bpf_jit_enable", "0"},
+	/* As in Docker: ping and low ports without privilege. */
+	{"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"},
+	{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
+};
+
+static void raise_loopback(void)
+{
+	AUTO_FD int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
+	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+		console_log("raise lo: %s", strerror(errno));
+}
+
+void setup_kernel(void)
+{
+	struct err ignored;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		(void)fs_write(settings[i].path, settings[i].value, &ignored);
+	raise_loopback();
+}
+
+static int add_entropy(const struct agent_setup *setup, struct err *err)
+{
+	struct {
+		int bits, len;
+		unsigned char bytes[sizeof(setup->entropy)];
+	} seed = {.bits = 8 * (int)sizeof(setup->entropy), .len = sizeof(setup->entropy)};
+	AUTO_FD int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+	int result;
+
+	if (fd < 0)
+		return err_sys(err, errno, "open /dev/urandom");
+	memcpy(seed.bytes, setup->entropy, sizeof(seed.bytes));
+	result = ioctl(fd, RNDADDENTROPY, &seed);
+	explicit_bzero(&seed, sizeof(seed));
+	if (result < 0 || ioctl(fd, RNDRESEEDCRNG, 0) < 0)
+		return err_sys(err, errno, "seed the random number generator");
+	return 0;
+}
+
+static int set_clock(uint64_t wall_ns, struct err *err)
+{
+	const struct timespec now = {(time_t)(wall_ns / 1000000000u),
+				     (long)(wall_ns % 1000000000u)};
+
+	if (clock_settime(CLOCK_REALTIME, &now) < 0)
+		return err_sys(err, errno, "set the clock");
+	return 0;
+}
+
+static int set_hostname(const char *name, struct err *err)
+{
+	if (sethostname(name, strlen(name)) < 0)
+		return err_sys(err, errno, "set host name '%s'", name);
+	return 0;
+}
+
+int setup_apply(const struct agent_setup *setup, struct container **ret_container, struct err *err)
+{
+	if (add_entropy(setup, err) < 0 || set_clock(setup->wall_ns, err) < 0 ||
+	    set_hostname(setup->hostname, err) < 0 || cgroup_start(setup->cpu_quota_us, err) < 0 ||
+	    disks_mount(setup->disks, setup->disk_count, err) < 0 ||
+	    container_start(setup, ret_container, err) < 0)
+		return -1;
+	return 0;
+}

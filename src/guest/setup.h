@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+/* What the host says that this VM is. */
+#pragma once
+
+#include "base/err.h"
+
+struct agent_setup;
+struct container;
+
+/* Once, at boot, before the host is heard: loopback and kernel settings. */
+void setup_kernel(void);
+
+/* Makes the VM what `setup` says, in this order: entropy, clock, name, groups, disks, container. */
+int setup_apply(const struct agent_setup *setup, struct container **ret_container, struct err *err);
