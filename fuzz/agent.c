@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The decoders of wire/agent.c.  Input: byte 0 chooses the decoder, the rest is the message.
+ *
+ * Besides not crashing: what is accepted is encoded again to the very same bytes, so nothing in a
+ * message is ignored and no two messages mean the same.
+ */
+#include "wire/agent.h"
+
+#include "base/limits.h"
+#include "fuzz/fuzz.h"
+
+#include <assert.h>
+#include <string.h>
+
+static int setup(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_setup setup = {0};
+
+	if (agent_setup_unpack(in, &setup, err) < 0)
+		return -1;
+	assert(setup.disk_count <= LIMIT_DISKS && setup.hostname);
+	agent_setup_pack(out, &setup);
+	agent_setup_done(&setup);
+	return 0;
+}
+
+static int exec(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_exec exec = {0};
+
+	if (agent_exec_unpack(in, &exec, err) < 0)
+		return -1;
+	assert(exec.argv && exec.command && exec.env && exec.cwd && exec.user);
+	agent_exec_pack(out, &exec);
+	agent_exec_done(&exec);
+	return 0;
+}
+
+static int failed(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_failed failed = {0};
+
+	if (agent_failed_unpack(in, &failed, err) < 0)
+		return -1;
+	assert(failed.exit_code <= 255 && failed.text);
+	agent_failed_pack(out, &failed);
+	agent_failed_done(&failed);
+	return 0;
+}
+
+static int exited(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_exited exited = {0};
+
+	if (agent_exited_unpack(in, &exited, err) < 0)
+		return -1;
+	assert(exited.code <= 255);
+	agent_exited_pack(out, &exited);
+	return 0;
+}
+
+static int signalled(struct view in, struct buf *out, struct err *err)
+{
+	uint32_t number = 0;
+
+	if (agent_signal_unpack(in, &number, err) < 0)
+		return -1;
+	assert(number > 0 && number <= 64);
+	agent_signal_pack(out, number);
+	return 0;
+}
+
+static int resized(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_size size = {0};
+
+	if (agent_size_unpack(in, &size, err) < 0)
+		return -1;
+	agent_size_pack(out, &size);
+	return 0;
+}
+
+static int shut_down(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_shutdown request = {0};
+
+	if (agent_shutdown_unpack(in, &request, err) < 0)
+		return -1;
+	agent_shutdown_pack(out, &request);
+	return 0;
+}
+
+/* In the order of fuzz/seeds.c. */
+static int (*const decoders[])(struct view in, struct buf *out, struct err *err) = {
+	setup, exec, failed, exited, signalled, resized, shut_down,
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	AUTO_BUF struct buf again = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
+	struct err err = {0};
+	struct view in;
+
+	if (size == 0)
+		return 0;
+	in = (struct view){(const char *)data + 1, size - 1};
+	if (decoders[data[0] % ARRAY_SIZE(decoders)](in, &again, &err) < 0) {
+		assert(err.code == ERR_PROTOCOL && err.msg[0]);
+		return 0;
+	}
+	assert(again.len == in.len && memcmp(again.ptr, in.ptr, in.len) == 0);
+	return 0;
+}
