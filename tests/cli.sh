@@ -4,7 +4,7 @@
 # Nothing here starts a VM.
 . "$(dirname "$0")/lib/tap.sh"
 
-matchlock=${MATCHLOCK_BIN:?path of the program}
+matchlock=${MATCHLOCK_BIN:-${MATCHLOCK_BUILD:?the build folder}/bin/matchlock}
 tmp=$(mktemp -d)
 cleanup_fn rm -rf "$tmp"
 for name in $(env | sed -n 's/^\(MATCHLOCK_RUN_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done

@@ -23,7 +23,7 @@ static void check_word(const char *word, const char *want)
 /* What a real shell makes of the words, each in brackets. */
 static void check_shell(char *const *words)
 {
-	AUTO_FREE char *command = NULL, *script = NULL;
+	AUTO_FREE char *command = NULL;
 	AUTO(auto_strv) char **with_printf = NULL;
 	struct buf want AUTO_BUF = BUF_INIT(4096);
 	struct err err = {0};

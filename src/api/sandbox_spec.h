@@ -47,6 +47,6 @@ void sandbox_spec_done(struct sandbox_spec *spec);
  * resolvers. `host_cpus` is what the process may use. */
 int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, struct err *err);
 
-/* The configuration object as `get` and `inspect` show it (with "id").  Fractions are exact: dump
+/* The configuration object as "get" and "inspect" show it (with "id").  Fractions are exact: dump
  * with JSON_REAL_PRECISION(15). */
 json_t *sandbox_spec_to_json(const struct sandbox_spec *spec, const char *id);

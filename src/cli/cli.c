@@ -219,12 +219,14 @@ static int run_args(struct cli *cli, char **args, struct err *err)
 	return run_command(cli, args, err);
 }
 
-/* What was printed must have arrived; a reader that has gone needs no message. */
-static int flush_output(struct err *err)
+/* What was printed must have arrived. */
+static void flush_output(struct cli *cli)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	return err_sys(err, errno, "write standard output");
+		return;
+	if (errno != EPIPE) /* a reader that has gone needs no message */
+		fprintf(stderr, "write standard output: %s\n", strerror(errno));
+	cli->exit_code = 1;
 }
 
 int cli_main(const struct cli_command *root, int argc, char **argv)
@@ -232,18 +234,14 @@ int cli_main(const struct cli_command *root, int argc, char **argv)
 	struct cli cli = {.path = {root}, .depth = 1};
 	AUTO_FREE char **args = xcalloc((size_t)MAX(argc, 1), sizeof(char *));
 	struct err err = {0};
-	int result;
 
 	for (int i = 1; i < argc; i++)
 		args[i - 1] = argv[i];
-	result = run_args(&cli, args, &err);
-	if (result == 0)
-		result = flush_output(&err);
-	if (result < 0) {
-		if (err.sys != EPIPE)
-			fprintf(stderr, "%s\n%s", err.msg, cli.hint ? cli.hint : "");
+	if (run_args(&cli, args, &err) < 0) {
+		fprintf(stderr, "%s\n%s", err.msg, cli.hint ? cli.hint : "");
 		cli.exit_code = 1;
 	}
+	flush_output(&cli);
 	free(cli.hint);
 	return cli.exit_code;
 }
