@@ -2,9 +2,9 @@
 /*
  * wire/mux.c fed with a hostile peer's bytes, by owners that use every call from every callback.
  *
- * Input: byte 0 says which side we are (bit 0) and in what pieces the bytes arrive (the other
- * bits); the rest is what the peer sends.  What an owner does follows from what it is told, so the
- * fuzzer steers it.
+ * Input: byte 0 says which side we are (bit 0), whether our output is ever written (bit 1) and in
+ * what pieces the bytes arrive (the others); the rest is what the peer sends.  What an owner does
+ * follows from what it is told, so the fuzzer steers it.
  */
 #include "wire/mux.h"
 
@@ -16,11 +16,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { OWN_STREAMS = 3, SENT_AT_ONCE = 3000 };
+enum { OWN_STREAMS = 3 };
 
 struct owner {
 	struct mux_stream *stream;
-	bool hold; /* gives no credit back */
+	bool hold;	/* gives no credit back */
+	unsigned ended; /* channels on which we send no more */
 };
 
 static void owner_close(struct owner *owner)
@@ -38,7 +39,8 @@ static void on_data(void *ctx, unsigned channel, struct view bytes)
 	memcpy(copy, bytes.ptr, bytes.len);
 	if (!owner->hold)
 		mux_consumed(owner->stream, channel, bytes.len);
-	mux_send(owner->stream, channel, copy, bytes.len);
+	if (!(owner->ended & BIT(channel)))
+		mux_send(owner->stream, channel, copy, bytes.len);
 }
 
 static void on_end(void *ctx, unsigned channel)
@@ -46,13 +48,15 @@ static void on_end(void *ctx, unsigned channel)
 	struct owner *owner = ctx;
 
 	mux_end(owner->stream, channel);
+	owner->ended |= BIT(channel);
 }
 
 /* The type of a message is an order. */
 static void on_message(void *ctx, uint8_t type, struct view payload)
 {
 	struct owner *owner = ctx;
-	char bytes[SENT_AT_ONCE] = {0}, *room;
+	unsigned channel = type % MUX_CHANNELS;
+	char *room;
 	size_t len;
 
 	switch (type) {
@@ -66,13 +70,14 @@ static void on_message(void *ctx, uint8_t type, struct view payload)
 		owner->hold = !owner->hold;
 		return;
 	default:
-		room = mux_reserve(owner->stream, type % MUX_CHANNELS, &len);
+		if (owner->ended & BIT(channel))
+			return;
+		room = mux_reserve(owner->stream, channel, &len);
 		if (!room)
 			return;
 		assert(len > 0);
-		len = MIN(len, sizeof(bytes));
-		memcpy(room, bytes, len);
-		mux_commit(owner->stream, type % MUX_CHANNELS, len);
+		memset(room, 'x', len);
+		mux_commit(owner->stream, channel, len);
 	}
 }
 
@@ -80,6 +85,7 @@ static void on_writable(void *ctx, unsigned channel)
 {
 	struct owner *owner = ctx;
 
+	assert(!(owner->ended & BIT(channel)));
 	mux_send(owner->stream, channel, "more", 4);
 }
 
@@ -136,12 +142,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mux *mux;
 	struct err err = {0};
 	size_t piece;
-	bool host;
+	bool host, writes;
 
 	if (size == 0)
 		return 0;
 	host = data[0] & 1;
-	piece = (data[0] >> 1) + 1u;
+	writes = data[0] & 2;
+	piece = (data[0] >> 2) + 1u;
 	mux = host ? mux_new(MUX_HOST, LIMIT_MESSAGE_TO_HOST, &host_ops, NULL)
 		   : mux_new(MUX_GUEST, LIMIT_MESSAGE_TO_GUEST, &guest_ops, NULL);
 	if (host)
@@ -151,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			assert(err.code != ERR_NONE && err.msg[0]);
 			break;
 		}
-		if (at % 3 == 0)
+		if (writes && at % 3 == 0)
 			mux_written(mux, mux_output(mux).len);
 	}
 	mux_free(mux);

@@ -172,7 +172,11 @@ static void mux_guest_seed(void)
 	frame(&out, 1, MUX_CLOSE, 0, VIEW_LIT(""));
 	frame(&out, 3, MUX_CLOSE, 0, VIEW_LIT(""));
 	put("mux", "guest", 0xff, (struct view){out.ptr, out.len});
-	put("mux", "guest-in-pieces", 1 + 2 * 4, (struct view){out.ptr, out.len});
+	put("mux", "guest-in-pieces", 3 + 4 * 4, (struct view){out.ptr, out.len});
+	buf_clear(&out);
+	for (int i = 0; i < 12; i++)
+		frame(&out, 3, MUX_MESSAGE, 4, VIEW_LIT(""));
+	put("mux", "guest-backlog", 0xff, (struct view){out.ptr, out.len});
 	buf_clear(&out);
 	frame(&out, 1, MUX_DATA, 1, VIEW_LIT("not wanted"));
 	put("mux", "guest-breach", 0xff, (struct view){out.ptr, out.len});
@@ -187,7 +191,7 @@ int main(int argc, char **argv)
 	corpus = argv[1];
 	agent_seeds();
 	mux_host_seed("host", 0xfe, 2);
-	mux_host_seed("host-in-pieces", 2 * 6, 2);
+	mux_host_seed("host-in-pieces", 2 + 4 * 6, 2);
 	mux_host_seed("host-refused", 0xfe, 0);
 	mux_host_seed("host-strict", 0xfe, 1);
 	mux_guest_seed();
