@@ -291,7 +291,7 @@ int lifecycle_set_cleanup(struct state *state, const char *id, const char *step,
 	return db_commit(&change, err);
 }
 
-/* The object that `inspect` shows. */
+/* The object that inspect shows. */
 static json_t *record_to_json(const struct record *record, const char *id)
 {
 	json_t *object = json_object();

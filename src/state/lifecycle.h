@@ -47,7 +47,7 @@ int lifecycle_set_resource(struct state *state, const char *id, const char *key,
 int lifecycle_set_cleanup(struct state *state, const char *id, const char *step, const char *error,
 			  struct err *err);
 
-/* The newest record as the JSON object of `inspect`, owned by the caller; ERR_NOT_FOUND. */
+/* The newest record as the JSON object of inspect, owned by the caller; ERR_NOT_FOUND. */
 int lifecycle_get(struct state *state, const char *id, json_t **ret_record, struct err *err);
 /* All records of `id`, oldest first. */
 int lifecycle_history(struct state *state, const char *id, json_t **ret_array, struct err *err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The history of sandboxes: allowed moves, the shape of `inspect`, many writers. */
+/* The history of sandboxes: allowed moves, the shape of inspect, many writers. */
 #include "state/lifecycle.h"
 
 #include "base/buf.h"
