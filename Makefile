@@ -43,7 +43,7 @@ install: all   ## into PREFIX (/usr/local), below DESTDIR if that is set
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:   ## remove everything that was built
-	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-analyzer bin
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-analyzer $(BUILD)-fuzz bin
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
