@@ -201,7 +201,7 @@ static void test_find(struct store *store)
 	CHECK_STR(err.msg, "image 'alpine': invalid layer filesystem type \"ext4\"");
 }
 
-/* Names in the blobs folder, separated by spaces. */
+/* That the blobs folder has `want` files, all with names of blobs. */
 static void check_blobs(const struct store *store, size_t want)
 {
 	AUTO_FREE char *path = path_join(store->dir, "blobs");
@@ -209,7 +209,9 @@ static void check_blobs(const struct store *store, size_t want)
 	size_t count = 0;
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
+	if (!dir)
+		abort();
+	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		count++;

@@ -202,6 +202,7 @@ static void test_damaged(const char *path)
 	TEST("so is a database with a damaged page");
 	unlink(path);
 	CHECK(test_open(path, &first, &db, &err) == 0 && add(db, "one", &err) == 0);
+	CHECK(db_run(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0, &err) == 0);
 	db_free(STEAL(db));
 	memset(junk, 0x5a, sizeof(junk));
 	fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -88,10 +88,14 @@ static void check_json(json_t *value, const char *want)
 	AUTO_BUF struct buf got = BUF_INIT(64 * 1024);
 	const char *at = text, *time;
 
+	if (!text)
+		abort();
 	while ((time = strstr(at, "\"updated_at\":\""))) {
 		const char *start = time + strlen("\"updated_at\":\"");
 		const char *end = strchr(start, '"');
 
+		if (!end)
+			abort();
 		CHECK(end - start >= 20 && start[10] == 'T' && end[-1] == 'Z');
 		buf_put(&got, at, (size_t)(start - at));
 		at = end;
