@@ -22,7 +22,7 @@ enum {
 	LIMIT_COMMAND = 128 * 1024 - 1, /* the one word that `sh -c` gets: MAX_ARG_STRLEN */
 	LIMIT_ENV_TOTAL = 1024 * 1024,	/* all of a command's environment */
 	LIMIT_ENV_FILE_LINE = 1024 * 1024,
-	LIMIT_USER_GROUPS = 1024, /* supplementary groups that an image gives a user */
+	LIMIT_USER_GROUPS = 1024,	  /* supplementary groups that an image gives a user */
 	LIMIT_ENV_COUNT = 16384,	  /* entries given by --env and --env-file */
 	LIMIT_ENV_ENTRY = 128 * 1024 - 1, /* one of them: MAX_ARG_STRLEN too */
 
@@ -39,12 +39,12 @@ enum {
 	LIMIT_DB_VALUE = 4 * 1024 * 1024, /* one text or blob */
 
 	/* an EROFS image that we write */
-	LIMIT_EROFS_ENTRIES = 1024 * 1024,	/* names in it */
-	LIMIT_EROFS_TREE = 128 * 1024 * 1024,	/* memory that they take while it is written */
-	LIMIT_EROFS_PATH = 4096,		/* bytes of a path or a link's target */
-	LIMIT_EROFS_LINKS = 65535,		/* hard links of one file */
-	LIMIT_EROFS_XATTRS = 64,		/* extended attributes of one entry */
-	LIMIT_EROFS_XATTR_BYTES = 128 * 1024,	/* all of them together */
+	LIMIT_EROFS_ENTRIES = 1024 * 1024,    /* names in it */
+	LIMIT_EROFS_TREE = 128 * 1024 * 1024, /* memory that they take while it is written */
+	LIMIT_EROFS_PATH = 4096,	      /* bytes of a path or a link's target */
+	LIMIT_EROFS_LINKS = 65535,	      /* hard links of one file */
+	LIMIT_EROFS_XATTRS = 64,	      /* extended attributes of one entry */
+	LIMIT_EROFS_XATTR_BYTES = 128 * 1024, /* all of them together */
 
 	/* files we read */
 	LIMIT_CONFIG_FILE = 4 * 1024 * 1024,

@@ -34,23 +34,32 @@ void erofs_out_done(struct erofs_out *out)
 	free(out->buf);
 }
 
+/* Leaves out the first `len` bytes. */
+static void skip(struct iovec iov[2], size_t len)
+{
+	for (int i = 0; i < 2 && len > 0; i++) {
+		size_t part = MIN(len, iov[i].iov_len);
+
+		if (part == 0)
+			continue;
+		iov[i].iov_base = (char *)iov[i].iov_base + part;
+		iov[i].iov_len -= part;
+		len -= part;
+	}
+}
+
 static int write_at(const struct erofs_out *out, uint64_t offset, struct iovec iov[2],
 		    struct err *err)
 {
 	while (iov[0].iov_len + iov[1].iov_len > 0) {
 		ssize_t done = pwritev(out->fd, iov, 2, (off_t)offset);
-		size_t first;
 
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
 			return err_sys(err, errno, "write the image");
 		offset += (uint64_t)done;
-		first = MIN((size_t)done, iov[0].iov_len);
-		iov[0].iov_base = (char *)iov[0].iov_base + first;
-		iov[0].iov_len -= first;
-		iov[1].iov_base = (char *)iov[1].iov_base + ((size_t)done - first);
-		iov[1].iov_len -= (size_t)done - first;
+		skip(iov, (size_t)done);
 	}
 	return 0;
 }

@@ -303,6 +303,7 @@ struct erofs_node *erofs_tree_alias(struct erofs_tree *tree, const char *name,
 void erofs_tree_init(struct erofs_tree *tree, int64_t build_time)
 {
 	struct err err;
+	int made;
 
 	*tree = (struct erofs_tree){.table_size = TABLE_START};
 	tree->dirs_end = &tree->dirs;
@@ -310,10 +311,10 @@ void erofs_tree_init(struct erofs_tree *tree, int64_t build_time)
 	tree->implied = (struct erofs_attr){.mode = S_IFDIR | 0755, .mtime = build_time};
 	random_bytes(&tree->seed, sizeof(tree->seed));
 	tree->root = node_new(tree, view_of(""), &err);
-	assert(tree->root);
+	assert(tree->root); /* nothing has taken of the memory yet */
 	tree->root->parent = tree->root;
-	if (erofs_tree_set_dir(tree, tree->root, &err) < 0)
-		assert(!"an empty tree has room for its root");
+	made = erofs_tree_set_dir(tree, tree->root, &err);
+	assert(made == 0);
 }
 
 void erofs_tree_done(struct erofs_tree *tree)

@@ -22,13 +22,13 @@ ok() {
 	echo "ok $tap_count - $1"
 }
 
-# not_ok NAME [DETAIL...]: this did not hold; the details are shown, one a line.
+# not_ok NAME [DETAIL...]: this did not hold; the details are shown, one a line, the first 30.
 not_ok() {
 	tap_count=$((tap_count + 1))
 	tap_failed=$((tap_failed + 1))
 	echo "not ok $tap_count - $1"
 	shift
-	[ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/# /'
+	[ $# -eq 0 ] || printf '%s\n' "$@" | head -n 30 | cut -c 1-300 | sed 's/^/# /'
 }
 
 # check NAME COMMAND [ARG...]: the command succeeds.  Its output is shown when it fails.
