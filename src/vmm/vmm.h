@@ -19,6 +19,8 @@ struct vm_disk {
 
 struct vm_spec {
 	enum accel accel; /* ACCEL_KVM or ACCEL_TCG: already chosen */
+	unsigned tsc_khz; /* of accel_probe(); 0: unknown.  Without it a guest under TCG may hang on
+			   * a busy host while it calibrates its clock. */
 	unsigned cpus;	  /* whole virtual CPUs, at least 1 */
 	unsigned memory_mb;
 	int kernel_fd; /* vmlinux (ELF, PVH) or bzImage */
@@ -36,14 +38,16 @@ struct vmm_ops {
 	const char *name; /* "qemu", "fake" */
 
 	/* Starts the VM; returns as soon as its process runs.  ERR_UNAVAILABLE names what the host
-	 * lacks and the remedy. */
+	 * lacks and the remedy.  A VM under ACCEL_KVM that ends before its agent has spoken failed
+	 * at KVM: free it and start again under ACCEL_TCG, with a new channel. */
 	int (*start)(const struct vm_spec *spec, struct vm **ret_vm, struct err *err);
 
 	/* Becomes readable once the VMM process has ended; borrowed. */
 	int (*exit_fd)(const struct vm *vm);
 
-	/* How it ended, in words ("exit status 1", "killed by signal 9"): only after exit_fd is
-	 * readable. */
+	/* How it ended, in words: only after exit_fd is readable.  "exit status 1", "killed by
+	 * signal 9"; with what the VMM said of the guest, if it did: "exit status 0, the guest
+	 * powered off", "exit status 0, the guest panicked or restarted". */
 	void (*describe_exit)(struct vm *vm, char *ret_text, size_t size);
 
 	/* The VMM's process id on the host. */
