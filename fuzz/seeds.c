@@ -177,6 +177,10 @@ static void mux_guest_seed(void)
 	for (int i = 0; i < 12; i++)
 		frame(&out, 3, MUX_MESSAGE, 4, VIEW_LIT(""));
 	put("mux", "guest-backlog", 0xff, (struct view){out.ptr, out.len});
+	frame(&out, 3, MUX_END, 1, VIEW_LIT(""));
+	for (int i = 0; i < 20; i++)
+		frame(&out, 3, MUX_CREDIT, 1, VIEW_LIT("\0\1\0\0"));
+	put("mux", "guest-backlog-end", 0xff, (struct view){out.ptr, out.len});
 	buf_clear(&out);
 	frame(&out, 1, MUX_DATA, 1, VIEW_LIT("not wanted"));
 	put("mux", "guest-breach", 0xff, (struct view){out.ptr, out.len});

@@ -19,7 +19,8 @@ struct relay_io {
 	struct vm_log *log; /* borrowed; NULL: output is not logged */
 };
 
-/* The command has ended and all its output has been written.  Called once; close the relay then. */
+/* The command has ended and all its output has been written.  Called once; close the relay then,
+ * which ends the life of `result`. */
 typedef void relay_ended_fn(void *ctx, const struct session_result *result);
 
 int relay_open(uv_loop_t *loop, struct mux *mux, const struct agent_exec *exec,

@@ -88,7 +88,7 @@ static int register_row(struct sandbox *sandbox, struct err *err)
 		strcpy(sandbox->id, "vm-");
 		random_hex(sandbox->id + 3, 8);
 		json = sandbox_spec_to_json(sandbox->request.spec, sandbox->id);
-		config = json_dumps(json, JSON_COMPACT);
+		config = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
 		json_decref(json);
 		row.id = sandbox->id;
 		row.pid = getpid();

@@ -306,6 +306,7 @@ void mux_end(struct mux_stream *stream, unsigned channel)
 	if (stream->half[channel].send_ended || stream->local_closed)
 		return;
 	stream->half[channel].send_ended = true;
+	mux_set_blocked(stream, channel, false);
 	frame_put(stream, MUX_END, (uint8_t)channel, (struct view){"", 0});
 }
 

@@ -75,8 +75,8 @@ int mux_receive(struct mux *mux, const void *bytes, size_t len, struct err *err)
 struct view mux_output(const struct mux *mux);
 void mux_written(struct mux *mux, size_t len);
 
-/* Opens a stream.  ERR_LIMIT when too many are open or the request is too long for `max_request`
- * of the peer (LIMIT_MESSAGE_TO_GUEST or _TO_HOST by side). */
+/* Opens a stream.  ERR_LIMIT when too many are open or the request is longer than the peer
+ * takes (LIMIT_MESSAGE_TO_GUEST or LIMIT_MESSAGE_TO_HOST). */
 int mux_open(struct mux *mux, uint8_t kind, struct view request, const struct mux_stream_ops *ops,
 	     void *ctx, struct mux_stream **ret_stream, struct err *err);
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# The real program, installed, used by an ordinary user: source after tap.sh.
+#
+#	ml ARG...	runs matchlock as that user, in an empty home
+#	as_user ARG...	runs any program as that user
+#	$work		a scratch folder of that user; $home: the user's home
+#	leaves_nothing NAME: the state directory holds no sandbox and no row, no process runs
+#
+# Run by root the user is one that owns nothing else (uid $test_uid); run by anyone else it is that
+# one.  What is tested is a copy of the build that such a user can read.
+
+test_uid=${MATCHLOCK_TEST_UID:-47011}
+work=$(mktemp -d "${TMPDIR:-/tmp}/matchlock-test.XXXXXX")
+cleanup_fn rm -rf "$work"
+home=$work/home
+mkdir -p "$home" "$work/bin" "$work/lib"
+cp "$MATCHLOCK_BUILD/bin/matchlock" "$work/bin/"
+cp -rL --sparse=always "$MATCHLOCK_BUILD/lib/matchlock" "$work/lib/"
+ml=$work/bin/matchlock
+
+if [ "$(id -u)" -eq 0 ]; then
+	chown -R "$test_uid:$test_uid" "$home"
+	chown "$test_uid:$test_uid" "$work"
+	as_user() {
+		HOME=$home USER=tester setpriv --reuid "$test_uid" --regid "$test_uid" \
+			--clear-groups -- "$@"
+	}
+else
+	as_user() {
+		HOME=$home "$@"
+	}
+fi
+cd "$work"
+
+ml() {
+	as_user "$ml" "$@"
+}
+
+# base ARG...: `run` of the base image.
+base() {
+	ml run --image matchlock/base "$@"
+}
+
+# The QEMU processes that this test started.
+vm_processes() {
+	pgrep -u "$test_uid" -f 'qemu-system.*name=ctl' 2>/dev/null || pgrep -f "qemu-system.*$work" || true
+}
+
+leaves_nothing() {
+	is "$(ls "$home/.matchlock/vms" 2>/dev/null)" "" "$1: no directory is left"
+	is "$(ml gc)" "Reconciled 0 VMs" "$1: no row is left"
+	is "$(vm_processes)" "" "$1: no process is left"
+}
