@@ -62,6 +62,7 @@ start --rm=false -- sh -c 'echo up'
 like "$(cat "$home/err")" 'Sandbox vm-???????? is running
   Connect: matchlock exec vm-???????? -it bash
   Stop:    matchlock kill vm-????????' "--rm=false says how to reach it"
+timeout 1 tail -f /dev/null # until the word's command has ended, too
 kill -TERM "$pid"
 ended
 is "$status" 0 "--rm=false: a signal while idle is exit 0"

@@ -30,12 +30,20 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 256 * 1024 };
+enum { READ_SIZE = 128 * 1024 };
 
 struct link {
 	dev_t dev;
 	ino_t ino;
 	char *path;
+};
+
+/* The attributes of one file. */
+struct xattrs {
+	char names[XATTR_LIST_MAX];
+	struct buf values;
+	struct erofs_xattr list[LIMIT_EROFS_XATTRS];
+	size_t count;
 };
 
 struct mkerofs {
@@ -44,32 +52,25 @@ struct mkerofs {
 	bool has_mtime;
 	int64_t mtime;
 	char *chunk; /* READ_SIZE bytes */
+	struct xattrs *xattrs;
 
 	struct link *links; /* the first name of every file with several */
 	size_t link_count;
 };
 
-/* The attributes of one file; the values lie in `bytes`. */
-struct xattrs {
-	char names[64 * 1024];
-	struct erofs_xattr list[LIMIT_EROFS_XATTRS];
-	size_t count;
-};
-
-static int read_xattrs(const char *path, struct xattrs *xattrs, struct buf *bytes, struct err *err)
+static int read_xattrs(const char *path, struct xattrs *xattrs, struct err *err)
 {
 	ssize_t len = llistxattr(path, xattrs->names, sizeof(xattrs->names));
 
 	xattrs->count = 0;
-	buf_clear(bytes);
+	buf_clear(&xattrs->values);
 	if (len < 0 && errno == ENOTSUP)
 		return 0;
 	if (len < 0)
 		return err_sys(err, errno, "list the extended attributes");
 	for (const char *name = xattrs->names; name < xattrs->names + len;
 	     name += strlen(name) + 1) {
-		char *room = buf_reserve(bytes, XATTR_SIZE_MAX);
-		struct erofs_xattr *xattr = &xattrs->list[xattrs->count];
+		char *room = buf_reserve(&xattrs->values, XATTR_SIZE_MAX);
 		ssize_t size;
 
 		if (!erofs_xattr_storable(name))
@@ -79,12 +80,12 @@ static int read_xattrs(const char *path, struct xattrs *xattrs, struct buf *byte
 		size = lgetxattr(path, name, room, XATTR_SIZE_MAX);
 		if (size < 0)
 			return err_sys(err, errno, "read the attribute '%s'", name);
-		*xattr = (struct erofs_xattr){.name = name, .size = (size_t)size};
-		buf_added(bytes, (size_t)size);
-		xattrs->count++;
+		xattrs->list[xattrs->count++] =
+			(struct erofs_xattr){.name = name, .size = (size_t)size};
+		buf_added(&xattrs->values, (size_t)size);
 	}
 	for (size_t i = 0, at = 0; i < xattrs->count; at += xattrs->list[i++].size)
-		xattrs->list[i].value = bytes->ptr + at;
+		xattrs->list[i].value = xattrs->values.ptr + at;
 	return 0;
 }
 
@@ -160,8 +161,6 @@ static int read_target(const char *path, char ret_target[LIMIT_EROFS_PATH], stru
 static int add_entry(struct mkerofs *mk, const char *path, const char *access_path,
 		     const struct stat *st, struct err *err)
 {
-	AUTO_FREE struct xattrs *xattrs = xcalloc(1, sizeof(*xattrs));
-	AUTO_BUF struct buf values = BUF_INIT(LIMIT_EROFS_XATTR_BYTES + XATTR_SIZE_MAX);
 	char target[LIMIT_EROFS_PATH];
 	struct erofs_entry entry = {
 		.path = path,
@@ -178,10 +177,10 @@ static int add_entry(struct mkerofs *mk, const char *path, const char *access_pa
 		entry.link = linked_to(mk, st, path);
 	if (entry.link)
 		return erofs_add(mk->writer, &entry, err);
-	if (read_xattrs(access_path, xattrs, &values, err) < 0)
+	if (read_xattrs(access_path, mk->xattrs, err) < 0)
 		return -1;
-	entry.xattrs = xattrs->list;
-	entry.xattr_count = xattrs->count;
+	entry.xattrs = mk->xattrs->list;
+	entry.xattr_count = mk->xattrs->count;
 	if (S_ISLNK(st->st_mode)) {
 		if (read_target(access_path, target, err) < 0)
 			return -1;
@@ -270,8 +269,9 @@ static int parse(struct mkerofs *mk, char **args, char **ret_tree, char **ret_ou
 
 int main(int argc, char **argv)
 {
+	struct xattrs xattrs = {.values = BUF_INIT(LIMIT_EROFS_XATTR_BYTES + XATTR_SIZE_MAX)};
 	AUTO_FREE char *chunk = xcalloc(1, READ_SIZE);
-	struct mkerofs mk = {.chunk = chunk};
+	struct mkerofs mk = {.chunk = chunk, .xattrs = &xattrs};
 	char *tree = NULL, *out = NULL;
 	struct err err;
 	int result = parse(&mk, argv + (argc > 0), &tree, &out, &err);
@@ -286,5 +286,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < mk.link_count; i++)
 		free(mk.links[i].path);
 	free(mk.links);
+	buf_done(&xattrs.values);
 	return result < 0;
 }

@@ -174,6 +174,19 @@ int proc_wait(struct proc *proc, int timeout_ms, int *ret_status, struct err *er
 	return 0;
 }
 
+int proc_peek(const struct proc *proc, int *ret_status, struct err *err)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)proc->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return err_sys(err, errno, "status of process %d", (int)proc->pid);
+	if (info.si_pid == 0)
+		return err_set(err, ERR_CONFLICT, "process %d still runs", (int)proc->pid);
+	*ret_status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
+						 : W_EXITCODE(0, info.si_status);
+	return 0;
+}
+
 void proc_kill(struct proc *proc)
 {
 	if (proc->pid > 0) {

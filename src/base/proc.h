@@ -68,6 +68,10 @@ int proc_start(const struct proc_spec *spec, struct proc *ret_proc, struct err *
  * waitpid().  ERR_TIMEOUT: it still runs and `proc` is unchanged. */
 int proc_wait(struct proc *proc, int timeout_ms, int *ret_status, struct err *err);
 
+/* The status of a child whose pidfd is readable, without reaping it, so that `proc` stays as it is.
+ */
+int proc_peek(const struct proc *proc, int *ret_status, struct err *err);
+
 /* SIGKILL, reap, empty.  An empty `proc` is allowed. */
 void proc_kill(struct proc *proc);
 

@@ -7,6 +7,7 @@
 #include "base/tap.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -69,6 +70,8 @@ static void check_start(void)
 	CHECK(proc.pid == 0 && proc.pidfd == -1);
 	shell(&spec.argv, "kill -9 $$");
 	CHECK(proc_start(&spec, &proc, &err) == 0);
+	CHECK(poll(&(struct pollfd){proc.pidfd, POLLIN, 0}, 1, DEADLINE_MS) == 1);
+	CHECK(proc_peek(&proc, &status, &err) == 0 && WTERMSIG(status) == SIGKILL);
 	CHECK(proc_wait(&proc, DEADLINE_MS, &status, &err) == 0);
 	proc_describe(status, text, sizeof(text));
 	CHECK_STR(text, "killed by signal 9");
@@ -78,6 +81,7 @@ static void check_start(void)
 	CHECK(proc_start(&spec, &proc, &err) == 0);
 	CHECK(proc_wait(&proc, 30, &status, &err) < 0 && err.code == ERR_TIMEOUT);
 	CHECK(proc.pid > 0 && kill(proc.pid, 0) == 0);
+	CHECK(proc_peek(&proc, &status, &err) < 0 && err.code == ERR_CONFLICT);
 	proc_kill(&proc);
 	proc_kill(&proc);
 	CHECK(waitpid(-1, NULL, WNOHANG) < 0);

@@ -127,6 +127,8 @@ static void on_command_ended(void *ctx, const struct session_result *result)
 	struct run *run = ctx;
 
 	terminal_restore();
+	if (result->lost)
+		return; /* the sandbox's end follows and knows why */
 	run->exit_code = result->exit_code;
 	/* 126 and 127 are the command's own failure, with its text; the rest is ours. */
 	fail(run, &result->err, result->exit_code == 1 ? step_names[RUNNING] : NULL);

@@ -37,17 +37,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TAIL_QUIET_MS = 100, TAIL_MAX_MS = 1000, PIPE_SIZE = 1024 * 1024, OUTPUTS = 2 };
+enum {
+	TAIL_QUIET_MS = 100,
+	TAIL_MAX_MS = 1000,
+	CANCEL_LOOK_MS = 20,
+	PIPE_SIZE = 1024 * 1024,
+	OUTPUTS = 2
+};
 
 struct session {
 	struct session *next;
 	struct session_set *set;
 	unsigned id;
 	struct mux_stream *stream; /* NULL once closed */
-	bool started, exited, cancelled;
+	bool started, exited;
 	int wait_status;
 	bool terminal;
 	uint32_t grace_ms;
+	uint64_t cancel_end; /* loop time of SIGKILL to a cancelled group */
 	uint64_t tail_end; /* loop time after which the tail is not waited for; 0 = not yet known */
 	uv_poll_t status;
 	int status_fd;
@@ -220,23 +227,25 @@ static void on_progress(void *ctx)
 /* --- cancelling --- */
 
 /* A cancelled session is over when the command and all of its group are gone, or killed. */
-static void check_cancelled(struct session *s)
-{
-	if (s->exited && cgroup_is_empty(s->id))
-		close_all(s);
-}
-
-static void on_grace_timer(uv_timer_t *timer)
+static void on_cancel_timer(uv_timer_t *timer)
 {
 	struct session *s = timer->data;
+	uint64_t now = uv_now(s->set->loop);
 
-	cgroup_kill(s->id);
-	close_all(s);
+	if (s->exited && cgroup_is_empty(s->id)) {
+		close_all(s);
+	} else if (now >= s->cancel_end) {
+		cgroup_kill(s->id);
+		close_all(s);
+	} else {
+		uv_timer_start(timer, on_cancel_timer,
+			       MIN((uint64_t)CANCEL_LOOK_MS, s->cancel_end - now), 0);
+	}
 }
 
 static void cancel(struct session *s)
 {
-	s->cancelled = true;
+	s->cancel_end = uv_now(s->set->loop) + s->grace_ms;
 	session_input_close(&s->in);
 	for (size_t i = 0; i < OUTPUTS; i++)
 		session_output_discard(&s->out[i]);
@@ -244,8 +253,7 @@ static void cancel(struct session *s)
 		cgroup_signal(s->id, SIGHUP);
 	cgroup_signal(s->id, SIGTERM);
 	cgroup_signal(s->id, SIGCONT);
-	uv_timer_start(&s->timer, on_grace_timer, s->grace_ms, 0);
-	check_cancelled(s);
+	on_cancel_timer(&s->timer);
 }
 
 /* --- what the host says --- */
@@ -337,6 +345,7 @@ static void on_status(uv_poll_t *poll, int poll_status, int events)
 	}
 	s->started = true;
 	mux_message(s->stream, AGENT_STARTED, (struct view){"", 0});
+	session_input_release(&s->in);
 	for (size_t i = 0; i < OUTPUTS; i++)
 		session_output_resume(&s->out[i]);
 	check_end(s);
@@ -489,12 +498,9 @@ void session_set_exited(struct session_set *set, unsigned id, int wait_status)
 	assert(s && !s->exited);
 	s->exited = true;
 	s->wait_status = wait_status;
-	for (size_t i = 0; i < OUTPUTS && !s->cancelled; i++)
+	for (size_t i = 0; i < OUTPUTS; i++)
 		session_output_mark(&s->out[i]);
-	if (s->cancelled)
-		check_cancelled(s);
-	else
-		check_end(s);
+	check_end(s);
 	if (s->handles == 0)
 		sweep(set);
 }

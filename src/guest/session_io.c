@@ -140,6 +140,7 @@ static void on_input_closed(uv_handle_t *handle)
 void session_input_open(struct session_input *in, uv_loop_t *loop, int fd)
 {
 	in->fd = fd;
+	in->held = true;
 	in->queue = (struct buf)BUF_INIT(2 * LIMIT_STREAM_CREDIT);
 	in->poll.data = in;
 	uv_poll_init(loop, &in->poll, fd);
@@ -192,11 +193,18 @@ static void on_writable(uv_poll_t *poll, int status, int events)
 		session_input_close(in);
 }
 
+void session_input_release(struct session_input *in)
+{
+	in->held = false;
+	if (in->fd >= 0 && in->queue.len > 0)
+		uv_poll_start(&in->poll, UV_WRITABLE, on_writable);
+}
+
 void session_input_put(struct session_input *in, struct view bytes)
 {
 	ssize_t done = 0;
 
-	if (in->fd >= 0 && in->queue.len == 0)
+	if (in->fd >= 0 && in->queue.len == 0 && !in->held)
 		done = write_some(in, bytes.ptr, bytes.len);
 	if (done < 0)
 		session_input_close(in);
@@ -205,7 +213,7 @@ void session_input_put(struct session_input *in, struct view bytes)
 	mux_consumed(in->stream, 0, (size_t)done);
 	if ((size_t)done == bytes.len)
 		return;
-	if (in->queue.len == 0)
+	if (in->queue.len == 0 && !in->held)
 		uv_poll_start(&in->poll, UV_WRITABLE, on_writable);
 	if (in->sent >= LIMIT_STREAM_CREDIT) {
 		buf_consume(&in->queue, in->sent);

@@ -44,12 +44,15 @@ struct session_input {
 	struct mux_stream *stream;
 	struct buf queue; /* at most the stream's credit */
 	size_t sent;	  /* of the queue */
+	bool held;	  /* the command does not run yet: its terminal has no session to signal */
 	bool ended;	  /* close once the queue is empty */
 	void (*closed)(void *ctx);
 	void *ctx;
 };
 
+/* Takes `fd` over.  Bytes wait until session_input_release(). */
 void session_input_open(struct session_input *in, uv_loop_t *loop, int fd);
+void session_input_release(struct session_input *in);
 void session_input_put(struct session_input *in, struct view bytes);
 void session_input_end(struct session_input *in);
 void session_input_close(struct session_input *in);

@@ -93,6 +93,7 @@ static void on_closed(void *ctx)
 	if (!session->has_result) {
 		err_set_(&err, ERR_IO, "the connection to the guest agent was lost");
 		lose(session, &err);
+		session->result.lost = true;
 	}
 	mux_close(session->stream);
 	session->ops->ended(session->ctx, &session->result);

@@ -17,7 +17,8 @@ struct session;
 
 struct session_result {
 	int exit_code;	/* 0..255: of the command, or of the failure to start it */
-	struct err err; /* ERR_NONE when the command ran; else why it did not, or was lost */
+	struct err err; /* ERR_NONE when the command ran; else why it did not */
+	bool lost;	/* the channel broke: the end of the VM, which follows, has the reason */
 };
 
 struct session_ops {

@@ -34,6 +34,8 @@ static void expect(struct guest_vm *vm, struct guest_run run, unsigned code, con
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		text[--len] = '\0';
 	CHECK_STR(text, output);
+	if (run.code != code)
+		printf("# exit code %u\n", run.code);
 	CHECK(run.code == code);
 	CHECK(run.failed || run.exited);
 	guest_run_done(&run);
