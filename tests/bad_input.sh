@@ -19,7 +19,6 @@ refused "unknown flag" 'unknown flag: --bogus*' --bogus
 refused "bad number" 'invalid argument "x" for "--memory" flag: *' --memory x --image matchlock/base -- true
 refused "no image flag" 'required flag(s) "image" not set*' -- true
 refused "missing image" 'building rootfs: *"no/such:image"*' --image no/such:image -- true
-refused "no command" 'command required*' --image matchlock/base --entrypoint '' --
 refused "too many CPUs" '--cpus must be <= host cpus (*' --image matchlock/base --cpus 4096 -- true
 refused "too little memory" '*memory*' --image matchlock/base --memory 1 -- true
 refused "invalid UTF-8" '*UTF-8*' --image matchlock/base -- "$(printf 'a\377b')"
@@ -51,7 +50,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	like "$out" '*qemu-system-x86*' "no QEMU: its name"
 
 	mkdir "$work/small"
-	mount -t tmpfs -o size=1m,mode=777 none "$work/small"
+	mount -t tmpfs -o size=160k,mode=777 none "$work/small"
 	cleanup_fn umount "$work/small"
 	out=$(MATCHLOCK_HOME=$work/small/home base -- true 2>&1)
 	is "$?" 1 "a full disk: exit 1"
