@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Confinement from the inside: a busybox in a jail tries what it must not be able to do.  What a
+ * confined process looks like from outside is tests/vm_confinement.c.
+ */
+#include "base/confine.h"
+
+#include "base/auto.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "base/tap.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BUSYBOX "/usr/bin/busybox"
+
+enum {
+	DEADLINE_MS = 20000,
+	JAIL_NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID |
+			  CLONE_NEWUTS
+};
+
+static const struct confine_path paths[] = {
+	{"/bin", CONFINE_OPTIONAL},	    /* a link to usr/bin on a merged system */
+	{"/nonexistent", CONFINE_OPTIONAL}, /* skipped */
+	{BUSYBOX, 0},
+	{"/dev/full", CONFINE_DEVICE},
+	{"/dev/zero", 0},
+};
+
+static const struct confine_call calls[] = {
+	{"mount", CONFINE_KILL, 0, 0},
+	{"clone", CONFINE_EPERM, 0, CLONE_NEWUSER | CLONE_NEWNET},
+	{"chmod", CONFINE_EPERM, 0, 0},
+	{"symlink", CONFINE_ENOSYS, 0, 0},
+};
+
+static struct confine_spec jail = {.paths = paths, .path_count = ARRAY_SIZE(paths)};
+
+/* Runs a busybox script in the jail; its output in `out`, its wait status returned. */
+static int run(const char *script, struct buf *out)
+{
+	static char busybox[] = BUSYBOX, sh[] = "sh", c[] = "-c", text[1024];
+	static char *argv[] = {busybox, sh, c, text, NULL};
+	struct proc_spec spec = PROC_SPEC_INIT;
+	struct proc proc = PROC_INIT;
+	struct err err = {0};
+	int fds[2], status = -1;
+
+	snprintf(text, sizeof(text), "b=" BUSYBOX "; %s", script);
+	spec.argv = argv;
+	spec.namespaces = JAIL_NAMESPACES;
+	spec.confine = &jail;
+	buf_clear(out);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	spec.stdout_fd = spec.stderr_fd = fds[1];
+	if (proc_start(&spec, &proc, &err) < 0)
+		printf("# %s\n", err.msg);
+	close(fds[1]);
+	if (proc.pid) {
+		CHECK(fd_read_to_end(fds[0], out, "output", &err) == 0);
+		CHECK(proc_wait(&proc, DEADLINE_MS, &status, &err) == 0);
+	}
+	close(fds[0]);
+	return status;
+}
+
+/* The script must fail, and for this reason. */
+static void check_refused(const char *script, const char *reason, struct buf *out)
+{
+	CHECK(run(script, out) != 0);
+	if (strstr(out->ptr, reason))
+		return;
+	printf("# %s: %s", script, out->ptr);
+	CHECK(!"the expected reason");
+}
+
+static void check_root(struct buf *out)
+{
+	AUTO_FD int fd = memfd_create("file", MFD_CLOEXEC);
+	const struct confine_file file = {"/file", fd};
+
+	TEST("the root holds what is listed, links as links, and a copied file");
+	CHECK(write(fd, "content\n", 8) == 8);
+	jail.files = &file;
+	jail.file_count = 1;
+	CHECK(run("echo /* /usr/* /usr/bin/* /dev/*; $b cat /file; $b readlink /bin", out) == 0);
+	CHECK_STR(out->ptr, "/bin /dev /file /usr /usr/bin /usr/bin/busybox /dev/full /dev/zero\n"
+			    "content\nusr/bin\n");
+	CHECK(lseek(fd, 0, SEEK_CUR) == 8); /* the caller's offset is not moved */
+
+	TEST("nothing can be written, made, mounted or left");
+	check_refused("echo x >/file", "Read-only file system", out);
+	check_refused("echo x >/new", "Read-only file system", out);
+	check_refused("$b mkdir /new", "Read-only file system", out);
+	check_refused("$b mount -t tmpfs t /usr", "ermission denied", out);
+	check_refused("$b mount -t tmpfs -o remount,rw root /", "ermission denied", out);
+	check_refused("$b unshare -n $b true", "Operation not permitted", out);
+	check_refused("$b chroot /usr $b true", "Operation not permitted", out);
+	check_refused("kill -0 -1", "No such process", out); /* there is no other */
+	CHECK(run("cd ../../..; echo *", out) == 0);
+	CHECK_STR(out->ptr, "bin dev file usr\n");
+	jail.files = NULL;
+	jail.file_count = 0;
+}
+
+static void check_devices(struct buf *out)
+{
+	TEST("a device opens only where the list says so");
+	check_refused("echo x >/dev/full", "No space left on device", out);
+	check_refused("$b head -c 1 /dev/zero", "Permission denied", out);
+}
+
+static void check_landlock(struct buf *out)
+{
+	TEST("Landlock refuses TCP before the network does");
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 4) {
+		SKIP("this kernel's Landlock knows no network");
+		return;
+	}
+	check_refused("$b nc 127.0.0.1 9", "Permission denied", out);
+}
+
+static void check_calls(struct buf *out)
+{
+	int status;
+
+	TEST("the table's calls are refused as it says, others are not");
+	jail.calls = calls;
+	jail.call_count = ARRAY_SIZE(calls);
+	CHECK(run("echo fine; (exit 3); true", out) == 0);
+	CHECK_STR(out->ptr, "fine\n");
+	check_refused("$b chmod 644 /usr", "Operation not permitted", out);
+	check_refused("$b ln -s a b", "Function not implemented", out);
+	status = run("exec $b mount -t tmpfs t /usr", out);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	jail.calls = NULL;
+	jail.call_count = 0;
+}
+
+static void check_refusals(void)
+{
+	static const struct confine_call unknown = {"no_such_call", CONFINE_KILL, 0, 0};
+	static const struct confine_path absent = {"/nonexistent/program", 0};
+	struct confine_spec bad = {.calls = &unknown, .call_count = 1};
+	char busybox[] = BUSYBOX, *argv[] = {busybox, NULL};
+	struct proc_spec spec = PROC_SPEC_INIT;
+	struct proc proc = PROC_INIT;
+	struct err err = {0};
+
+	TEST("what cannot be prepared or mounted is an error of the start");
+	spec.argv = argv;
+	spec.namespaces = JAIL_NAMESPACES;
+	spec.confine = &bad;
+	CHECK(proc_start(&spec, &proc, &err) < 0 && err.code == ERR_INTERNAL);
+	CHECK_STR(err.msg, "start '" BUSYBOX "': seccomp table: bad row 'no_such_call'");
+	bad = (struct confine_spec){.paths = &absent, .path_count = 1};
+	CHECK(proc_start(&spec, &proc, &err) < 0);
+	CHECK_STR(err.msg, "start '" BUSYBOX "': find /nonexistent/program: No such file or "
+			   "directory");
+}
+
+int main(void)
+{
+	AUTO_BUF struct buf out = BUF_INIT(65536);
+
+	if (access(BUSYBOX, X_OK) != 0) {
+		TEST("confinement from the inside");
+		SKIP("no " BUSYBOX);
+		return tap_done();
+	}
+	check_root(&out);
+	check_devices(&out);
+	check_landlock(&out);
+	check_calls(&out);
+	check_refusals();
+	return tap_done();
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/qemu/args.h"
+
+#include "base/buf.h"
+#include "base/strv.h"
+#include "base/tap.h"
+
+/* The whole command line, blank-separated, in `ret_text`. */
+static void line_of(const struct vm_spec *spec, struct buf *ret_text)
+{
+	char **args = qemu_args("/usr/bin/qemu", spec);
+
+	buf_clear(ret_text);
+	for (size_t i = 0; args[i]; i++)
+		buf_printf(ret_text, "%s%s", i ? " " : "", args[i]);
+	strv_free(args);
+}
+
+static void check_has(const struct buf *text, const char *part, bool wanted)
+{
+	if ((strstr(text->ptr, part) != NULL) != wanted)
+		printf("# %s: %s\n# in %s\n", wanted ? "missing" : "unwanted", part, text->ptr);
+	CHECK((strstr(text->ptr, part) != NULL) == wanted);
+}
+
+int main(void)
+{
+	static const struct vm_disk disks[7] = {{40, true}, {41, false}};
+	struct vm_spec spec = {.accel = ACCEL_TCG,
+			       .tsc_khz = 2596142,
+			       .cpus = 3,
+			       .memory_mb = 640,
+			       .disks = disks,
+			       .disk_count = 2};
+	AUTO_BUF struct buf text = BUF_INIT(65536);
+
+	TEST("under TCG: clock rates, no string moves, the small shape");
+	line_of(&spec, &text);
+	check_has(&text, "/usr/bin/qemu -no-user-config -nodefaults ", true);
+	check_has(&text, " -accel tcg -cpu max,-erms,-fsrm ", true);
+	check_has(&text, " tsc_early_khz=2596142 lpj=10384568", true);
+	check_has(&text, ",ioapic2=off,", true);
+	check_has(&text, "id=ram,size=640M -m 640 -smp 3 ", true);
+	check_has(&text, " -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,", true);
+
+	TEST("disks by descriptor, in order, each with its mode");
+	check_has(&text,
+		  " -add-fd fd=5,set=0 -blockdev driver=file,node-name=d0,filename=/dev/fdset/0,"
+		  "read-only=on,",
+		  true);
+	check_has(&text,
+		  " -add-fd fd=6,set=1 -blockdev driver=file,node-name=d1,filename=/dev/fdset/1,"
+		  "read-only=off,",
+		  true);
+
+	TEST("without a known rate the guest finds it out");
+	spec.tsc_khz = 0;
+	line_of(&spec, &text);
+	check_has(&text, "tsc_early_khz", false);
+	check_has(&text, " tsc=reliable", true);
+
+	TEST("under KVM: the host's processor and clock, nothing else differs");
+	spec.accel = ACCEL_KVM;
+	spec.tsc_khz = 2596142;
+	line_of(&spec, &text);
+	check_has(&text, " -accel kvm -cpu host ", true);
+	check_has(&text, "tsc_early_khz", false);
+
+	TEST("a seventh disk needs the large shape");
+	spec.disk_count = 7;
+	line_of(&spec, &text);
+	check_has(&text, ",ioapic2=on,", true);
+	check_has(&text, "fd=11,set=6", true);
+	return tap_done();
+}
