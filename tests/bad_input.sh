@@ -54,7 +54,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	cleanup_fn umount "$work/small"
 	out=$(MATCHLOCK_HOME=$work/small/home base -- true 2>&1)
 	is "$?" 1 "a full disk: exit 1"
-	like "$out" '*No space left on device*' "a full disk: the reason"
+	like "$out" '*o space left*' "a full disk: the reason"
 	is "$(ls "$work/small/home/vms" 2>/dev/null)" "" "a full disk: nothing is left"
 else
 	skip "no QEMU" "needs root to hide it"
