@@ -160,6 +160,11 @@ umount mnt
 check_fails "a tree that does not exist" "$mkerofs" nothing out.erofs
 check_fails "leaves no image" [ -e out.erofs ]
 
+mkdir small && mount -t tmpfs -o size=256k none small && cleanup_fn umount "$tmp/small"
+like "$("$mkerofs" tree small/out.erofs 2>&1)" "mkerofs: *: write the image: No space left on device" \
+	"a full disk is told"
+check_fails "and leaves no image" [ -e small/out.erofs ]
+
 # What only a stream can say.
 "$stream" stream.erofs <<'END'
 file implied/parents/file text

@@ -225,15 +225,12 @@ static int walk(struct mkerofs *mk, const char *tree, struct err *err)
 	return errno ? err_sys(err, errno, "walk '%s'", tree) : 0;
 }
 
-static int make_image(struct mkerofs *mk, const char *tree, const char *out, struct err *err)
+static int make_image(struct mkerofs *mk, const char *tree, int fd, struct err *err)
 {
 	AUTO(auto_erofs_writer) struct erofs_writer *writer = NULL;
-	AUTO_FD int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	struct erofs_params params = {.build_time = mk->mtime};
 	struct stat st;
 
-	if (fd < 0)
-		return err_sys(err, errno, "create '%s'", out);
 	if (stat(tree, &st) < 0)
 		return err_sys(err, errno, "read '%s'", tree);
 	if (!S_ISDIR(st.st_mode))
@@ -244,6 +241,21 @@ static int make_image(struct mkerofs *mk, const char *tree, const char *out, str
 	if (walk(mk, tree, err) < 0)
 		return -1;
 	return erofs_finish(writer, err);
+}
+
+static int make_file(struct mkerofs *mk, const char *tree, const char *out, struct err *err)
+{
+	AUTO_FD int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "create '%s'", out);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_INVALID, "'%s' is not a regular file", out);
+	if (make_image(mk, tree, fd, err) == 0)
+		return 0;
+	unlink(out);
+	return -1;
 }
 
 static int parse(struct mkerofs *mk, char **args, char **ret_tree, char **ret_out, struct err *err)
@@ -276,11 +288,8 @@ int main(int argc, char **argv)
 	struct err err;
 	int result = parse(&mk, argv + (argc > 0), &tree, &out, &err);
 
-	if (result == 0) {
-		result = make_image(&mk, tree, out, &err);
-		if (result < 0)
-			unlink(out);
-	}
+	if (result == 0)
+		result = make_file(&mk, tree, out, &err);
 	if (result < 0)
 		fprintf(stderr, "mkerofs: %s\n", err.msg);
 	for (size_t i = 0; i < mk.link_count; i++)

@@ -11,7 +11,7 @@
  *	erofs_finish(writer, &err);
  *	erofs_writer_free(writer);
  *
- * The same stream gives the same bytes.  Linux 5.15 and later mount it.  After a call has failed
+ * The same stream gives the same bytes.  Linux 6.1 and later mount it.  After a call has failed
  * only erofs_writer_free() may follow; the file is then no file system, for its superblock is
  * written last.  A writer belongs to one thread at a time.
  */

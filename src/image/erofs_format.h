@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * EROFS on disk, as much of it as we write: what Linux 5.15 and later read.  Every number is
+ * EROFS on disk, as much of it as we write: what Linux 6.1 and later read.  Every number is
  * little-endian.
  *
  * The image is an array of 4 KiB blocks.  An inode lies on a 32-byte slot; its number (nid) counts
