@@ -23,13 +23,13 @@
 #include "guest/cgroup.h"
 #include "guest/console.h"
 #include "guest/container.h"
+#include "guest/session_ends.h"
 #include "guest/session_io.h"
 #include "guest/terminal.h"
 #include "wire/agent.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -351,59 +351,7 @@ static void on_status(uv_poll_t *poll, int poll_status, int events)
 	check_end(s);
 }
 
-/* Both ends of a command's descriptors: `ours` and, to be sent, `theirs`. */
-struct ends {
-	int ours[CONTAINER_FDS];
-	int theirs[CONTAINER_FDS];
-	int pty;
-};
-
-static void ends_done(struct ends *ends)
-{
-	for (size_t i = 0; i < CONTAINER_FDS; i++) {
-		if (ends->ours[i] >= 0)
-			close(ends->ours[i]);
-		if (ends->theirs[i] >= 0)
-			close(ends->theirs[i]);
-	}
-}
-
-/* A pipe for `which`, which the command reads if `to_command`. */
-static int make_pipe(struct ends *ends, enum container_fd which, bool to_command, struct err *err)
-{
-	int pair[2];
-
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "pipe");
-	if (which == CONTAINER_STDIN || which == CONTAINER_STDOUT)
-		fcntl(pair[0], F_SETPIPE_SZ, PIPE_SIZE); /* for speed only */
-	ends->ours[which] = pair[to_command ? 1 : 0];
-	ends->theirs[which] = pair[to_command ? 0 : 1];
-	return 0;
-}
-
-static int make_ends(const struct agent_exec *exec, unsigned id, struct ends *ends, struct err *err)
-{
-	if (make_pipe(ends, CONTAINER_STATUS, false, err) < 0 ||
-	    cgroup_make(id, &ends->theirs[CONTAINER_CGROUP], err) < 0)
-		return -1;
-	if (exec->flags & AGENT_EXEC_TTY) {
-		if (terminal_open(exec->rows, exec->cols, &ends->ours[CONTAINER_STDOUT], &ends->pty,
-				  err) < 0)
-			return -1;
-		/* A second descriptor, as a handle of the loop is for one. */
-		ends->ours[CONTAINER_STDIN] =
-			fcntl(ends->ours[CONTAINER_STDOUT], F_DUPFD_CLOEXEC, 3);
-		return ends->ours[CONTAINER_STDIN] < 0 ? err_sys(err, errno, "terminal") : 0;
-	}
-	if ((exec->flags & AGENT_EXEC_STDIN) && make_pipe(ends, CONTAINER_STDIN, true, err) < 0)
-		return -1;
-	if (make_pipe(ends, CONTAINER_STDOUT, false, err) < 0)
-		return -1;
-	return make_pipe(ends, CONTAINER_STDERR, false, err);
-}
-
-static struct session *session_new(struct session_set *set, unsigned id, struct ends *ends)
+static struct session *session_new(struct session_set *set, unsigned id, struct session_ends *ends)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
 
@@ -452,18 +400,16 @@ static void attach_stream(struct session *s, struct mux_stream *stream)
 static int start(struct session_set *set, struct mux_stream *stream, struct view request,
 		 struct err *err)
 {
-	AUTO(ends_done) struct ends ends = {.pty = -1};
+	AUTO(session_ends_done) struct session_ends ends = SESSION_ENDS_NONE;
 	AUTO(agent_exec_done) struct agent_exec exec = {0};
 	struct container_exec order = {.id = ++set->last_id, .request = request};
 	struct session *s;
 
-	memset(ends.ours, -1, sizeof(ends.ours));
-	memset(ends.theirs, -1, sizeof(ends.theirs));
 	if (agent_exec_unpack(request, &exec, err) < 0)
 		return -1;
 	if (!exec.argv[0])
 		return err_set(err, ERR_INVALID, "no command");
-	if (make_ends(&exec, order.id, &ends, err) < 0) {
+	if (session_ends_make(&exec, order.id, &ends, err) < 0) {
 		cgroup_remove(order.id);
 		return -1;
 	}

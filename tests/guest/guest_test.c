@@ -58,7 +58,7 @@ static void test_plain(struct guest_vm *vm)
 	       "HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	       "env | grep -E '^(HOME|PATH)=' | sort");
 	EXPECT(vm, 0, "/h /bin x y", "echo $HOME $PATH $V",
-	       .env = (char *[]){"HOME=/h", "PATH=/bin", "V=x y", NULL});
+	       .env = (const char *[]){"HOME=/h", "PATH=/bin", "V=x y", NULL});
 	TEST("working directory");
 	EXPECT(vm, 0, "/etc", "pwd", .cwd = "/etc");
 	EXPECT(vm, 1, "working directory \"/none\" does not exist in the image", "pwd",

@@ -413,7 +413,7 @@ static void pack_run(const struct guest_run *run, struct buf *request)
 			 (run->terminal ? AGENT_EXEC_TTY : 0u),
 		.argv = run->argv ? run->argv : words,
 		.command = (char *)run->command,
-		.env = run->env,
+		.env = (char **)run->env,
 		.cwd = (char *)run->cwd,
 		.user = (char *)run->user,
 		.rows = run->rows,

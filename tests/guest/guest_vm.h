@@ -33,7 +33,7 @@ struct guest_run {
 	/* in */
 	const char *command; /* NULL: only argv */
 	char **argv;	     /* NULL: {command} */
-	char **env;
+	const char **env;
 	const char *cwd, *user;
 	struct view input;   /* sent, then END; ptr NULL = no stdin */
 	size_t input_repeat; /* send `input` so many times more */
