@@ -30,7 +30,7 @@ static void write_line(const char *prefix, const char *text)
 	}
 }
 
-static void write_args(const char *prefix, const char *fmt, va_list args)
+static void ML_PRINTF(2, 0) write_args(const char *prefix, const char *fmt, va_list args)
 {
 	char text[900];
 
