@@ -45,15 +45,17 @@ tm send-keys -t t 'typed' Enter
 expect '*typed
 typed*' "a line is echoed and answered"
 tm send-keys -t t C-c
+expect '*^C*
+/ #*' "Ctrl-C ends the guest's command"
 tm send-keys -t t 'echo status $?' Enter
-expect '*status 130*' "Ctrl-C goes to the guest's command"
+expect '*status 130*' "with its status"
 tm resize-window -t t -x 70 -y 20
 tm send-keys -t t 'clear; stty size' Enter
 expect '*20 70*' "a resize arrives"
 tm send-keys -t t 'exit 5' Enter
 expect '*host> *' "the end of the shell ends the run"
 tm send-keys -t t 'clear; echo "code $?"' Enter
-tm send-keys -t t "stty -g >'$work/after'; clear; echo compared" Enter
+tm send-keys -t t "stty -g >'$work/after'; clear; echo comp''ared" Enter
 expect '*compared*' "the host's shell goes on"
 is "$(cat "$work/after")" "$(cat "$work/before")" "the terminal is as it was"
 
@@ -62,7 +64,7 @@ tm send-keys -t t "clear; \$drop $ml run -it --image matchlock/base -- sh; echo 
 expect '*/ #*' "a second run"
 pkill -TERM -f "$ml run -it"
 expect '*code=1*' "SIGTERM ends it with exit 1"
-tm send-keys -t t "stty -g >'$work/after2'; clear; echo compared" Enter
+tm send-keys -t t "stty -g >'$work/after2'; clear; echo comp''ared" Enter
 expect '*compared*' "and the host's shell goes on"
 is "$(cat "$work/after2")" "$(cat "$work/before")" "with the terminal as it was"
 
