@@ -55,14 +55,15 @@ static int make_disk(bool read_only)
 static int rig_start(struct rig *rig, int initramfs_fd, struct err *err)
 {
 	int channel[2], console[2], complaints[2], rc;
+	struct accel_probe probe;
 
 	*rig = (struct rig){.disks = {{make_disk(true), true}, {make_disk(false), false}}};
 	if (fd_socketpair(channel, err) < 0 || pipe2(console, O_CLOEXEC) < 0 ||
-	    pipe2(complaints, O_CLOEXEC) < 0)
+	    pipe2(complaints, O_CLOEXEC) < 0 || accel_probe("/proc/nonexistent", &probe, err) < 0)
 		return -1;
 	rig->spec = (struct vm_spec){.accel = ACCEL_TCG,
 				     .cpus = 1,
-				     .tsc_khz = 0,
+				     .tsc_khz = probe.tsc_khz,
 				     .memory_mb = 256,
 				     .kernel_fd = open(kernel_path, O_RDONLY | O_CLOEXEC),
 				     .initramfs_fd = initramfs_fd,

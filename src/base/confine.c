@@ -151,9 +151,13 @@ static int add_call(scmp_filter_ctx filter, const struct confine_call *call, str
 		return err_set(err, ERR_INTERNAL, "seccomp table: bad row '%s'", call->name);
 	if (number < 0)
 		return 0; /* this architecture does not have the call */
-	if (!call->mask)
+	if (call->when == CONFINE_ALWAYS)
 		rc = seccomp_rule_add(filter, action, number, 0);
-	for (uint32_t rest = call->mask; rest && rc == 0; rest &= rest - 1) {
+	if (call->when == CONFINE_IF_NONE)
+		rc = seccomp_rule_add(filter, action, number, 1,
+				      SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, call->mask, 0));
+	for (uint32_t rest = call->when == CONFINE_IF_ANY ? call->mask : 0; rest && rc == 0;
+	     rest &= rest - 1) {
 		uint64_t bit = rest & -rest;
 
 		rc = seccomp_rule_add(filter, action, number, 1,

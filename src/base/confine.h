@@ -28,8 +28,9 @@ struct confine_path {
 	unsigned flags;
 };
 
-/* A file that is made in the private root from the whole content of a descriptor: for what the
- * process insists on opening by name.  `path` has one component: "/kernel". */
+/* A regular file that the process insists on opening by name and that we have as a descriptor.  The
+ * file itself is bound where its path still leads to it and the process may read it; else its
+ * content is copied.  `path` has one component: "/kernel". */
 struct confine_file {
 	const char *path;
 	int fd;
@@ -42,10 +43,17 @@ enum confine_verdict {
 	CONFINE_KILL,	/* the whole process: no honest program does this */
 };
 
-/* One row of a seccomp table.  With `mask` only calls whose argument `arg` has one of its bits. */
+enum confine_when {
+	CONFINE_ALWAYS,
+	CONFINE_IF_ANY,	 /* the argument `arg` has at least one of the bits `mask` */
+	CONFINE_IF_NONE, /* it has none of them */
+};
+
+/* One row of a seccomp table. */
 struct confine_call {
 	const char *name;
 	enum confine_verdict verdict;
+	enum confine_when when;
 	unsigned arg;
 	uint32_t mask;
 };

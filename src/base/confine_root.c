@@ -3,8 +3,9 @@
  * The private root of a confined process: a tmpfs with the listed paths bound into it read-only and
  * the listed files copied in, entered by pivot_root; the old root is detached, so no path leads to
  * it.  Runs in the child between fork and exec, in its own mount namespace: system calls only.
- * Files come from descriptors by copy, since a descriptor of another mount namespace cannot be
- * bound and its path may be closed to uid 65534.
+ * A file that comes as a descriptor cannot be bound through it, for it belongs to another mount
+ * namespace: it is bound by its path if that leads to the same file, which shares its pages with
+ * all others that use it; else it is copied.
  */
 #include "base/auto.h"
 #include "base/confine_internal.h"
@@ -22,7 +23,7 @@
 
 /* The tmpfs is mounted here while it is filled.  Any directory that always exists will do, but none
  * of its content can be listed in `paths`. */
-#define STAGE "/tmp"
+#define STAGE "/sys"
 
 enum { TMPFS_SLACK = 1024 * 1024 };
 
@@ -78,7 +79,7 @@ static int make_parents(char *staged)
 
 static int make_file(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (fd < 0)
 		return -1;
@@ -133,6 +134,38 @@ static int add_path(const struct confine_path *path, struct child_failure *failu
 	return add_bind(path, staged, st.st_mode, failure);
 }
 
+/* Whether `path` can be read and is the file of `fd`. */
+static bool leads_to(const char *path, int fd)
+{
+	AUTO_FD int found = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat is, wanted;
+
+	return found >= 0 && fstat(found, &is) == 0 && fstat(fd, &wanted) == 0 &&
+	       is.st_dev == wanted.st_dev && is.st_ino == wanted.st_ino;
+}
+
+/* Binds the file of `fd` over the empty file `staged`; false, with nothing done, if it cannot. */
+static bool bind_file(int fd, const char *staged)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					      MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+	char link[32], path[PATH_MAX];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd); /* takes no lock and no memory */
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0)
+		return false;
+	path[len] = '\0';
+	if (!leads_to(path, fd) || mount(path, staged, NULL, MS_BIND, NULL) < 0)
+		return false;
+	/* Asked again, for the path may lead elsewhere by now. */
+	if (leads_to(staged, fd) && mount_setattr(AT_FDCWD, staged, 0, &attr, sizeof(attr)) == 0)
+		return true;
+	umount2(staged, MNT_DETACH);
+	return false;
+}
+
 static int add_file(const struct confine_file *file, struct child_failure *failure)
 {
 	char staged[PATH_MAX];
@@ -140,8 +173,11 @@ static int add_file(const struct confine_file *file, struct child_failure *failu
 	off_t at = 0;
 	ssize_t done;
 
-	if (staged_path(file->path, staged))
-		fd = open(staged, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (!staged_path(file->path, staged) || make_file(staged) < 0)
+		return child_fail(failure, "create", file->path);
+	if (bind_file(file->fd, staged))
+		return 0;
+	fd = open(staged, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return child_fail(failure, "create", file->path);
 	do

@@ -35,10 +35,11 @@ static const struct confine_path paths[] = {
 };
 
 static const struct confine_call calls[] = {
-	{"mount", CONFINE_KILL, 0, 0},
-	{"clone", CONFINE_EPERM, 0, CLONE_NEWUSER | CLONE_NEWNET},
-	{"chmod", CONFINE_EPERM, 0, 0},
-	{"symlink", CONFINE_ENOSYS, 0, 0},
+	{.name = "mount", .verdict = CONFINE_KILL},
+	{.name = "chmod", .verdict = CONFINE_EPERM},
+	{.name = "symlink", .verdict = CONFINE_ENOSYS},
+	{"kill", CONFINE_EPERM, CONFINE_IF_ANY, 1, 8 | 4},
+	{"chown", CONFINE_ENOSYS, CONFINE_IF_NONE, 1, 8 | 4},
 };
 
 static struct confine_spec jail = {.paths = paths, .path_count = ARRAY_SIZE(paths)};
@@ -139,6 +140,12 @@ static void check_calls(struct buf *out)
 	CHECK_STR(out->ptr, "fine\n");
 	check_refused("$b chmod 644 /usr", "Operation not permitted", out);
 	check_refused("$b ln -s a b", "Function not implemented", out);
+	CHECK(run("kill -0 $$", out) == 0);
+	check_refused("kill -4 $$", "Operation not permitted", out);
+	check_refused("kill -8 $$", "Operation not permitted", out);
+	check_refused("kill -12 $$", "Operation not permitted", out);
+	check_refused("$b chown 1 /usr", "Function not implemented", out);
+	CHECK(run("$b chown 4 /usr", out) != 0 && !strstr(out->ptr, "not implemented"));
 	status = run("exec $b mount -t tmpfs t /usr", out);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 	jail.calls = NULL;
@@ -147,7 +154,8 @@ static void check_calls(struct buf *out)
 
 static void check_refusals(void)
 {
-	static const struct confine_call unknown = {"no_such_call", CONFINE_KILL, 0, 0};
+	static const struct confine_call unknown = {.name = "no_such_call",
+						    .verdict = CONFINE_KILL};
 	static const struct confine_path absent = {"/nonexistent/program", 0};
 	struct confine_spec bad = {.calls = &unknown, .call_count = 1};
 	char busybox[] = BUSYBOX, *argv[] = {busybox, NULL};

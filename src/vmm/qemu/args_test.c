@@ -16,6 +16,17 @@ static void line_of(const struct vm_spec *spec, struct buf *ret_text)
 	strv_free(args);
 }
 
+static bool has_sandbox(const char *program, const struct vm_spec *spec)
+{
+	char **args = qemu_args(program, spec);
+	bool found = false;
+
+	for (size_t i = 0; args[i]; i++)
+		found = found || strcmp(args[i], "-sandbox") == 0;
+	strv_free(args);
+	return found;
+}
+
 static void check_has(const struct buf *text, const char *part, bool wanted)
 {
 	if ((strstr(text->ptr, part) != NULL) != wanted)
@@ -36,7 +47,7 @@ int main(void)
 
 	TEST("under TCG: clock rates, no string moves, the small shape");
 	line_of(&spec, &text);
-	check_has(&text, "/usr/bin/qemu -no-user-config -nodefaults ", true);
+	check_has(&text, " -no-user-config -nodefaults ", true);
 	check_has(&text, " -accel tcg -cpu max,-erms,-fsrm ", true);
 	check_has(&text, " tsc_early_khz=2596142 lpj=10384568", true);
 	check_has(&text, ",ioapic2=off,", true);
@@ -65,6 +76,11 @@ int main(void)
 	line_of(&spec, &text);
 	check_has(&text, " -accel kvm -cpu host ", true);
 	check_has(&text, "tsc_early_khz", false);
+
+	TEST("the small build for KVM knows no -sandbox");
+	CHECK(has_sandbox("/usr/bin/qemu-system-x86_64", &spec));
+	CHECK(has_sandbox("/opt/x-microvm/qemu-system-x86_64", &spec));
+	CHECK(!has_sandbox("/usr/bin/qemu-system-x86_64-microvm", &spec));
 
 	TEST("a seventh disk needs the large shape");
 	spec.disk_count = 7;

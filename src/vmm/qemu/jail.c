@@ -29,22 +29,17 @@ static const struct confine_path system_paths[] = {
 
 static const struct confine_path kvm_device = {"/dev/kvm", CONFINE_DEVICE};
 
-/* Made from the processor's bits of clone(2): a thread has none of them. */
-#define CLONE_NAMESPACES                                                               \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
-	 CLONE_NEWPID | CLONE_NEWNET)
-
-#define KILL(call)                         \
-	{                                  \
-		(call), CONFINE_KILL, 0, 0 \
+#define KILL(call)                                      \
+	{                                               \
+		.name = (call), .verdict = CONFINE_KILL \
 	}
-#define EPERM_(call)                        \
-	{                                   \
-		(call), CONFINE_EPERM, 0, 0 \
+#define EPERM_(call)                                     \
+	{                                                \
+		.name = (call), .verdict = CONFINE_EPERM \
 	}
-#define ENOSYS_(call)                        \
-	{                                    \
-		(call), CONFINE_ENOSYS, 0, 0 \
+#define ENOSYS_(call)                                     \
+	{                                                 \
+		.name = (call), .verdict = CONFINE_ENOSYS \
 	}
 
 static const struct confine_call denied_calls[] = {
@@ -54,9 +49,11 @@ static const struct confine_call denied_calls[] = {
 	KILL("process_vm_writev"),
 	KILL("pidfd_getfd"),
 	KILL("kcmp"),
-	/* namespaces and mounts */
-	{"clone", CONFINE_EPERM, 0, CLONE_NAMESPACES},
+	EPERM_("fork"),
+	EPERM_("vfork"),
+	{"clone", CONFINE_EPERM, CONFINE_IF_NONE, 0, CLONE_THREAD}, /* threads only */
 	ENOSYS_("clone3"), /* its flags are in memory; the C library then uses clone */
+	/* namespaces and mounts */
 	KILL("unshare"),
 	KILL("setns"),
 	KILL("mount"),
