@@ -24,8 +24,11 @@
 #include "wire/agent.h"
 #include "wire/channel.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -227,6 +230,17 @@ static void on_broken(void *ctx, const struct err *err)
 
 static const struct channel_ops channel_ops = {.opened = on_opened, .broken = on_broken};
 
+/* Ahead of the commands, which do not inherit it: else each piece that is read from or written to
+ * a pipe wakes the command at its other end, which takes the CPU for that one piece.  Out of the
+ * guest this doubles the throughput. */
+static void prefer_agent(void)
+{
+	const struct sched_param lowest = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) < 0)
+		console_log("agent: priority: %s", strerror(errno));
+}
+
 void agent_run(void)
 {
 	struct agent *agent = xcalloc(1, sizeof(*agent));
@@ -234,6 +248,7 @@ void agent_run(void)
 
 	prctl(PR_SET_NAME, "agent");
 	signal(SIGPIPE, SIG_IGN);
+	prefer_agent();
 	setup_kernel();
 	if (port_open(GUEST_PORT, PORT_DEADLINE_MS, &agent->port, &err) < 0)
 		console_fatal("%s", err.msg);

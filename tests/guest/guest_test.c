@@ -2,7 +2,7 @@
 /*
  * guest-init in a real VM: guest_test KERNEL INITRAMFS UPPER BASE MODULES SECCOMP_TEST DIRECTORY.
  * SECCOMP_TEST is a static build of guest/seccomp_test.c, run inside; DIRECTORY is for this test's
- * own files.  Three VMs: an ordinary one, a privileged one, one that dies.
+ * own files.  Four VMs: an ordinary one, a privileged one, two that die.
  */
 #include "guest_vm.h"
 
@@ -44,8 +44,17 @@ static void expect(struct guest_vm *vm, struct guest_run run, unsigned code, con
 #define EXPECT(vm, code, output, ...) \
 	expect(vm, (struct guest_run){.command = __VA_ARGS__}, code, output)
 
+/* For the duration of one statement only. */
+#define words(a, b, c)                                      \
+	(char *[])                                          \
+	{                                                   \
+		(char *)(a), (char *)(b), (char *)(c), NULL \
+	}
+
 static void test_plain(struct guest_vm *vm)
 {
+	const char *no_shell[] = {"PATH=/nowhere", NULL};
+
 	TEST("output, error output and exit code of a command");
 	EXPECT(vm, 7, "out\nerr", "echo out; echo err >&2; exit 7");
 	TEST("a command that dies of a signal is 128 + its number");
@@ -59,6 +68,14 @@ static void test_plain(struct guest_vm *vm)
 	       "env | grep -E '^(HOME|PATH)=' | sort");
 	EXPECT(vm, 0, "/h /bin x y", "echo $HOME $PATH $V",
 	       .env = (const char *[]){"HOME=/h", "PATH=/bin", "V=x y", NULL});
+	TEST("an image without a shell: the words are the command");
+	EXPECT(vm, 0, "a b", NULL, .argv = words("/bin/busybox", "echo", "a b"), .env = no_shell);
+	EXPECT(vm, 127, "matchlock: busybox: not found", NULL,
+	       .argv = words("busybox", "true", NULL), .env = no_shell);
+	EXPECT(vm, 127, "matchlock: /none: No such file or directory", NULL,
+	       .argv = words("/none", NULL, NULL), .env = no_shell);
+	EXPECT(vm, 126, "matchlock: /etc/passwd: Permission denied", NULL,
+	       .argv = words("/etc/passwd", NULL, NULL), .env = no_shell);
 	TEST("working directory");
 	EXPECT(vm, 0, "/etc", "pwd", .cwd = "/etc");
 	EXPECT(vm, 1, "working directory \"/none\" does not exist in the image", "pwd",
@@ -349,6 +366,11 @@ static void test_death(const struct files *files)
 	guest_vm_run(vm, &run);
 	CHECK(!run.exited);
 	guest_run_done(&run);
+	CHECK(guest_vm_await_end(vm));
+
+	TEST("a host that is gone ends the guest");
+	vm = boot(files, false, 0);
+	guest_vm_hang_up(vm);
 	CHECK(guest_vm_await_end(vm));
 }
 

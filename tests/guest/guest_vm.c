@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -254,6 +255,11 @@ bool guest_vm_start(const struct guest_vm_spec *spec, struct guest_vm **ret_vm, 
 	agent_setup_pack(&request, &setup);
 	*ret_vm = vm;
 	return ask(vm, AGENT_SETUP, &request, ret_text) == AGENT_READY;
+}
+
+void guest_vm_hang_up(struct guest_vm *vm)
+{
+	shutdown(vm->fd, SHUT_RDWR);
 }
 
 bool guest_vm_await_end(struct guest_vm *vm)

@@ -60,5 +60,7 @@ const char *guest_vm_output(struct guest_vm *vm, const char *command);
 
 /* Orderly end; true if DONE came and QEMU ended by itself.  Frees. */
 bool guest_vm_stop(struct guest_vm *vm, unsigned grace_ms, uint64_t *ret_ms);
+/* Ends the channel as a dead supervisor does. */
+void guest_vm_hang_up(struct guest_vm *vm);
 /* Waits for QEMU to end by itself (the guest has died).  Frees. */
 bool guest_vm_await_end(struct guest_vm *vm);
