@@ -248,7 +248,7 @@ static void check_fds(int pid)
 		      0);
 		if (!fd_expected(atoi(entry->d_name), target)) {
 			printf("# descriptor %s is %s\n", entry->d_name, target);
-			CHECK(!"an unexpected descriptor");
+			CHECK(false);
 		}
 		disks += target[0] == '/' && atoi(entry->d_name) > 2;
 	}
@@ -268,7 +268,7 @@ static void check_jail(unsigned uid)
 	TEST("a VM starts");
 	if (rig_start(&rig, initramfs, &err) < 0) {
 		printf("# %s\n", err.msg);
-		CHECK(!"started");
+		CHECK(false);
 		return;
 	}
 	pid = vmm_qemu.pid(rig.vm);

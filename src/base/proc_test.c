@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/proc.h"
 
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/strv.h"
@@ -167,6 +168,63 @@ static void check_namespaces(void)
 	CHECK_STR(out.ptr, want);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	struct err err;
+	AUTO_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0 && fd_write_all(fd, text, strlen(text), path, &err) == 0);
+}
+
+/* In a user namespace of its own, where the limit can be 0 without harm to others. */
+static int start_locked(void)
+{
+	struct proc_spec spec = PROC_SPEC_INIT;
+	struct proc proc = PROC_INIT;
+	struct err err = {0};
+
+	if (setgid(0) < 0 || setuid(0) < 0)
+		return 2;
+	write_text("/proc/sys/user/max_user_namespaces", "0");
+	shell(&spec.argv, "exit 0");
+	spec.namespaces = ALL_NAMESPACES;
+	if (proc_start(&spec, &proc, &err) == 0 || err.code != ERR_UNAVAILABLE)
+		return 3;
+	return strstr(err.msg, "user.max_user_namespaces is 0") ? 0 : 4;
+}
+
+static void check_lock(void)
+{
+	char path[64], byte;
+	int ready[2], mapped[2], status = 1;
+	pid_t child;
+
+	TEST("a host that forbids user namespaces: the error names the lock");
+	if (geteuid() != 0) {
+		SKIP("only root can make such a host");
+		return;
+	}
+	CHECK(pipe2(ready, O_CLOEXEC) == 0 && pipe2(mapped, O_CLOEXEC) == 0);
+	child = fork();
+	if (child == 0) {
+		if (unshare(CLONE_NEWUSER) < 0 || write(ready[1], "", 1) != 1 ||
+		    read(mapped[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(start_locked());
+	}
+	CHECK(read(ready[0], &byte, 1) == 1);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)child);
+	write_text(path, "0 0 65536\n");
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)child);
+	write_text(path, "0 0 65536\n");
+	CHECK(write(mapped[1], "", 1) == 1);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(mapped[i]);
+	}
+}
+
 /* A parent that dies at once: its child must die too.  The child holds the pipe until then. */
 static void check_parent_death(unsigned namespaces, const char *name)
 {
@@ -289,6 +347,7 @@ int main(void)
 	check_start();
 	check_inheritance();
 	check_namespaces();
+	check_lock();
 	check_parent_death(0, "a child dies with its parent");
 	check_parent_death(ALL_NAMESPACES, "a child in namespaces dies with its parent");
 	check_run();
