@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MIB = 1024 * 1024 };
+enum { MIB = 1024 * 1024, SMALL_DISKS = 3 };
 
 struct files {
 	const char *kernel, *initramfs, *upper, *base, *modules, *seccomp_test, *dir;
@@ -266,24 +266,29 @@ static void copy_upper(const struct files *files, const char *to)
 	}
 }
 
-/* Boots a VM with fresh disks below files->dir. */
+/* Boots a VM with fresh disks below files->dir; a privileged one has a second layer (the tree of
+ * the modules), a disk that it does not use and a data disk. */
 static struct guest_vm *boot(const struct files *files, bool privileged, uint64_t quota_us)
 {
 	AUTO_FREE char *console = xasprintf("%s/console", files->dir);
 	AUTO_FREE char *upper = xasprintf("%s/upper.ext4", files->dir);
+	AUTO_FREE char *data = xasprintf("%s/data.ext4", files->dir);
 	char *dns[] = {(char *)"8.8.8.8", (char *)"8.8.4.4", NULL};
 	char *hosts[] = {(char *)"10.0.0.10 api.internal", NULL};
 	const struct guest_disk disks[] = {
 		{upper, {AGENT_DISK_UPPER, false, (char *)""}},
 		{files->base, {AGENT_DISK_LAYER, true, (char *)""}},
 		{files->modules, {AGENT_DISK_MODULES, true, (char *)""}},
+		{files->base, {AGENT_DISK_UNUSED, true, (char *)""}},
+		{files->modules, {AGENT_DISK_LAYER, true, (char *)""}},
+		{data, {AGENT_DISK_DATA, false, (char *)"/srv/new/data"}},
 	};
 	struct guest_vm_spec spec = {
 		.kernel = files->kernel,
 		.initramfs = files->initramfs,
 		.console = console,
 		.disks = disks,
-		.disk_count = ARRAY_SIZE(disks),
+		.disk_count = privileged ? ARRAY_SIZE(disks) : SMALL_DISKS,
 		.setup = {.hostname = (char *)"vm-test",
 			  .dns = dns,
 			  .hosts = hosts,
@@ -294,6 +299,7 @@ static struct guest_vm *boot(const struct files *files, bool privileged, uint64_
 	char text[504];
 
 	copy_upper(files, upper);
+	copy_upper(files, data);
 	memset(spec.setup.machine_id, 0xab, sizeof(spec.setup.machine_id));
 	if (!guest_vm_start(&spec, &vm, text)) {
 		printf("Bail out! set-up: %s\n", text);
@@ -302,10 +308,10 @@ static struct guest_vm *boot(const struct files *files, bool privileged, uint64_
 	return vm;
 }
 
-static bool upper_is_clean(const struct files *files)
+static bool is_clean(const struct files *files, const char *disk)
 {
 	AUTO_FREE char *command = xasprintf(
-		"PATH=$PATH:/sbin:/usr/sbin; e2fsck -fn %s/upper.ext4 >/dev/null 2>&1", files->dir);
+		"PATH=$PATH:/sbin:/usr/sbin; e2fsck -fn %s/%s >/dev/null 2>&1", files->dir, disk);
 
 	return system(command) == 0;
 }
@@ -330,7 +336,7 @@ static void test_end(struct guest_vm *vm, const struct files *files)
 	       "while :; do sleep 0.1; done) >/dev/null 2>&1 & sleep 0.5");
 	CHECK(guest_vm_stop(vm, 5000, &ms));
 	CHECK(ms < 5000);
-	CHECK(upper_is_clean(files));
+	CHECK(is_clean(files, "upper.ext4"));
 	CHECK(upper_holds(files, "/upper/root/file", "data"));
 	CHECK(upper_holds(files, "/upper/root/bye", "bye"));
 	printf("# %llu ms\n", (unsigned long long)ms);
@@ -349,12 +355,17 @@ static void test_privileged(const struct files *files)
 	EXPECT(vm, 0, "ok",
 	       "dd if=/dev/zero of=/root/i bs=1M count=4 2>/dev/null && "
 	       "losetup /dev/loop0 /root/i && losetup -d /dev/loop0 && echo ok");
+	TEST("layers are stacked, a data disk is mounted at its path");
+	EXPECT(vm, 0, "/bin/busybox\n/kernel/fs", "ls -d /bin/busybox /kernel/fs");
+	EXPECT(vm, 0, "ext4",
+	       "awk '$2 == \"/srv/new/data\" {print $3}' /proc/mounts; "
+	       "echo kept >/srv/new/data/file");
 	test_limits(vm);
 	TEST("what ignores SIGTERM is killed after the grace");
 	EXPECT(vm, 0, "", "(trap '' TERM; while :; do sleep 1; done) >/dev/null 2>&1 & sleep 0.5");
 	CHECK(guest_vm_stop(vm, 500, &ms));
 	CHECK(ms >= 500 && ms < 5000);
-	CHECK(upper_is_clean(files));
+	CHECK(is_clean(files, "upper.ext4") && is_clean(files, "data.ext4"));
 }
 
 static void test_death(const struct files *files)
