@@ -33,7 +33,7 @@ static void owner_close(struct owner *owner)
 static void on_data(void *ctx, unsigned channel, struct view bytes)
 {
 	struct owner *owner = ctx;
-	char copy[LIMIT_FRAME_DATA];
+	char copy[LIMIT_FRAME_TO_GUEST];
 
 	assert(channel < MUX_CHANNELS && bytes.len > 0 && bytes.len <= sizeof(copy));
 	memcpy(copy, bytes.ptr, bytes.len);

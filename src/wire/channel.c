@@ -90,20 +90,45 @@ static void on_prepare(uv_prepare_t *prepare)
 		channel_flush(channel);
 }
 
+/* Reads until the buffer is full or nothing is there: a virtio-serial port gives one page a read,
+ * and what the streams' owners do is the cheaper the larger their pieces are.  Returns false at the
+ * end of the stream or with `err`, after what came before. */
+static bool read_batch(struct channel *channel, size_t *ret_len, struct err *err)
+{
+	size_t len = 0;
+
+	while (len < READ_SIZE) {
+		ssize_t got = read(channel->fd, channel->read_buf + len, READ_SIZE - len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got > 0) {
+			len += (size_t)got;
+			continue;
+		}
+		*ret_len = len;
+		if (got < 0 && errno == EAGAIN)
+			return true;
+		if (got < 0)
+			err_sys_(err, errno, "channel: read");
+		else
+			err_set_(err, ERR_IO, "channel: closed by the peer");
+		return false;
+	}
+	*ret_len = len;
+	return true;
+}
+
 static void on_readable(struct channel *channel)
 {
-	ssize_t got = read(channel->fd, channel->read_buf, READ_SIZE);
-	struct err err;
+	struct err end, err;
+	size_t len;
+	bool open = read_batch(channel, &len, &end);
 
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got < 0)
-		err_sys_(&err, errno, "channel: read");
-	else if (got == 0)
-		err_set_(&err, ERR_IO, "channel: closed by the peer");
-	else if (mux_receive(channel->mux, channel->read_buf, (size_t)got, &err) == 0)
-		return;
-	channel_break(channel, &err);
+	if (mux_receive(channel->mux, channel->read_buf, len, &err) < 0)
+		channel_break(channel, &err);
+	else if (!open)
+		channel_break(channel, &end);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -255,7 +255,8 @@ char *mux_reserve(struct mux_stream *stream, unsigned channel, size_t *ret_room)
 {
 	struct mux *mux = stream->mux;
 	struct mux_half *half = &stream->half[channel];
-	size_t room = MIN(half->send_credit, (uint32_t)LIMIT_FRAME_DATA);
+	uint32_t frame = mux->side == MUX_HOST ? LIMIT_FRAME_TO_GUEST : LIMIT_FRAME_TO_HOST;
+	size_t room = MIN(half->send_credit, frame);
 	char *at;
 
 	assert(!stream->local_closed && !half->send_ended);

@@ -23,7 +23,9 @@ static bool length_is_valid(const struct mux *mux)
 	case MUX_MESSAGE:
 		return mux->frame.length <= mux->max_message;
 	case MUX_DATA:
-		return mux->frame.length > 0 && mux->frame.length <= LIMIT_FRAME_DATA;
+		return mux->frame.length > 0 &&
+		       mux->frame.length <=
+			       (mux->side == MUX_HOST ? LIMIT_FRAME_TO_HOST : LIMIT_FRAME_TO_GUEST);
 	case MUX_CREDIT:
 		return mux->frame.length == 4;
 	case MUX_END:
