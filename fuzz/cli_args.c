@@ -25,6 +25,7 @@ static void check_words(const struct cli_parse *parse, char *const *args)
 {
 	size_t from = 0;
 
+	assert(args);
 	for (int i = 0; i < parse->word_count; i++, from++) {
 		while (args[from] && args[from] != parse->words[i])
 			from++;

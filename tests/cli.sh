@@ -140,7 +140,7 @@ code=0
 is "$code:$(cat "$tmp/error")" "0:" "standard input closed"
 code=0
 "$matchlock" version >&- 2>"$tmp/error" || code=$?
-is "$code:$(cat "$tmp/error")" "0:" "standard output closed"
+is "$code:$(cat "$tmp/error")" "1:write standard output: Bad file descriptor" "standard output closed"
 if [ -c /dev/full ]; then
 	code=0
 	error=$("$matchlock" run --help 2>&1 >/dev/full) || code=$?

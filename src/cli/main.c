@@ -15,8 +15,9 @@
 static void open_standard_descriptors(void)
 {
 	for (int fd = 0; fd <= 2; fd++) {
-		/* The lowest free number is given: `fd`, since those below are open.  For reading only:
-		 * input is empty, and output fails as it does in any program whose output is closed. */
+		/* The lowest free number is given: `fd`, since those below are open.  For reading
+		 * only: input is empty, and output fails as it does in any program whose output is
+		 * closed. */
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
 			exit(EXIT_FAILURE);
 	}

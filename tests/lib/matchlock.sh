@@ -41,9 +41,13 @@ base() {
 	ml run --image matchlock/base "$@"
 }
 
-# The QEMU processes that this test started.
+# The QEMU processes of this test's home, known by the disk that they hold.
 vm_processes() {
-	pgrep -u "$test_uid" -f 'qemu-system.*name=ctl' 2>/dev/null || pgrep -f "qemu-system.*$work" || true
+	for qemu in $(pgrep qemu-system); do
+		case $(ls -l "/proc/$qemu/fd" 2>/dev/null) in
+		*" $home/"*) echo "$qemu" ;;
+		esac
+	done
 }
 
 leaves_nothing() {
