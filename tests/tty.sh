@@ -29,11 +29,7 @@ expect() {
 
 tm new-session -d -s t -x 90 -y 30 "sh"
 tm send-keys -t t "PS1='host> '; stty -g >'$work/before'" Enter
-if [ "$(id -u)" -eq 0 ]; then
-	tm send-keys -t t "export HOME=$home; drop='setpriv --reuid $test_uid --regid $test_uid --clear-groups --'; clear" Enter
-else
-	tm send-keys -t t "export HOME=$home drop=; clear" Enter
-fi
+tm send-keys -t t "export HOME=$home drop='$drop'; clear" Enter
 tm send-keys -t t "TERM=xterm-256color \$drop $ml run -it --image matchlock/base -- sh" Enter
 expect '*/ #*' "a prompt of the guest's shell"
 tm send-keys -t t 'stty size; echo "TERM is $TERM"; tty' Enter

@@ -2,7 +2,7 @@
 # The real program, installed, used by an ordinary user: source after tap.sh.
 #
 #	ml ARG...	runs matchlock as that user, in an empty home
-#	as_user ARG...	runs any program as that user
+#	as_user ARG...	runs any program as that user; $drop: the words before one that do it
 #	$work		a scratch folder of that user; $home: the user's home
 #	leaves_nothing NAME: the state directory holds no sandbox and no row, no process runs
 #
@@ -21,16 +21,15 @@ ml=$work/bin/matchlock
 if [ "$(id -u)" -eq 0 ]; then
 	chown -R "$test_uid:$test_uid" "$home"
 	chown "$test_uid:$test_uid" "$work"
-	as_user() {
-		HOME=$home USER=tester setpriv --reuid "$test_uid" --regid "$test_uid" \
-			--clear-groups -- "$@"
-	}
+	drop="setpriv --reuid $test_uid --regid $test_uid --clear-groups --"
 else
-	as_user() {
-		HOME=$home "$@"
-	}
+	drop=
 fi
 cd "$work"
+
+as_user() {
+	HOME=$home $drop "$@"
+}
 
 ml() {
 	as_user "$ml" "$@"
