@@ -49,7 +49,7 @@ tm resize-window -t t -x 70 -y 20
 tm send-keys -t t 'clear; stty size' Enter
 expect '*20 70*' "a resize arrives"
 tm send-keys -t t 'exit 5' Enter
-expect '*host> *' "the end of the shell ends the run"
+expect '*host>*' "the end of the shell ends the run"
 tm send-keys -t t 'clear; echo "code $?"' Enter
 tm send-keys -t t "stty -g >'$work/after'; clear; echo comp''ared" Enter
 expect '*compared*' "the host's shell goes on"
