@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""What bench/cold and bench/channel share: the program in a home of its own, and the bare QEMU that
+it is compared with: the same kernel, accelerator and kernel command line, no confinement, no disk."""
+import os
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import tempfile
+
+BUILD = os.environ["MATCHLOCK_BUILD"]
+PROGRAM = os.path.join(BUILD, "bin/matchlock")
+IMAGE = ["--image", "matchlock/base"]
+GUEST_HZ = 250
+
+MACHINES = {
+    "microvm": "microvm,x-option-roms=off,pic=off,isa-serial=off,rtc=on,ioapic2=off",
+    "q35": "q35",
+}
+
+
+class Home:
+    """A state and cache directory for the time of a benchmark, warmed up by one run, which also
+    measures the accelerator: `accel` and `tsc_khz` are what it found."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="matchlock-bench.")
+        self.env = dict(os.environ, MATCHLOCK_HOME=self.path + "/home",
+                        MATCHLOCK_CACHE=self.path + "/cache")
+        subprocess.run([PROGRAM, "run", *IMAGE, "--", "true"], env=self.env, check=True)
+        with open(self.path + "/cache/accel") as file:
+            _, self.accel, self.tsc_khz = file.read().split("\n")[:3]
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+
+def bare_qemu(home, machine, initramfs, memory, words="", options=()):
+    """The command line of a bare VM; `words` are added to the kernel's."""
+    cpu = "host" if home.accel == "kvm" else "max,-erms,-fsrm"
+    append = ("quiet loglevel=1 8250.nr_uarts=0 reboot=t panic=-1 mitigations=off nokaslr"
+              " random.trust_cpu=on no_timer_check tsc=reliable ")
+    if home.accel == "tcg" and int(home.tsc_khz):
+        append += "tsc_early_khz=%s lpj=%d " % (home.tsc_khz, int(home.tsc_khz) * 1000 // GUEST_HZ)
+    return ["qemu-system-x86_64", "-no-user-config", "-nodefaults", "-no-reboot",
+            "-display", "none", "-machine", MACHINES[machine], "-m", str(memory), "-smp", "1",
+            "-accel", home.accel, "-cpu", cpu, "-kernel", BUILD + "/lib/matchlock/kernel",
+            "-initrd", os.path.join(BUILD, "bench", initramfs), "-append", append + words, *options]
+
+
+class BarePort:
+    """A bare VM with bench/port_guest at the far end of its port; `fd` is our end."""
+
+    def __init__(self, home, memory):
+        self.socket, theirs = socket.socketpair()
+        self.qemu = subprocess.Popen(
+            bare_qemu(home, "microvm", "bare-channel.cpio", memory, options=(
+                "-global", "virtio-mmio.force-legacy=false",
+                "-chardev", "socket,id=ctl,fd=%d" % theirs.fileno(),
+                "-device", "virtio-serial-device,max_ports=4",
+                "-device", "virtserialport,chardev=ctl,name=ctl")),
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        theirs.close()
+        self.fd = self.socket.fileno()
+
+    def request(self, letter, count):
+        os.write(self.fd, letter + struct.pack("<Q", count))
+
+    def await_answer(self):
+        if os.read(self.fd, 1) != b"k":
+            raise SystemExit("the bare VM ended")
+
+    def close(self):
+        self.request(b"q", 0)
+        self.qemu.wait(30)
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def load():
+    """How busy the machine is with other things: for the reader of the figures."""
+    return "load %.1f on %d CPUs" % (os.getloadavg()[0], os.cpu_count())
