@@ -56,6 +56,12 @@ if [ "$(id -u)" -eq 0 ]; then
 	is "$?" 1 "a full disk: exit 1"
 	like "$out" '*o space left*' "a full disk: the reason"
 	is "$(ls "$work/small/home/vms" 2>/dev/null)" "" "a full disk: nothing is left"
+
+	mount -o remount,size=4m "$work/small"
+	out=$(MATCHLOCK_HOME=$work/small/home base --timeout 60 -- sh -c '
+		dd if=/dev/zero of=/big bs=1M count=20; sync; touch /more || echo the guest sees it' 2>&1)
+	is "$?" 0 "a disk that gets full while the VM runs does not stop it for ever"
+	like "$out" '*the guest sees it*' "and the guest sees that it cannot write"
 else
 	skip "no QEMU" "needs root to hide it"
 	skip "a full disk" "needs root to make one"

@@ -92,7 +92,8 @@ static void add_monitor(char ***args, const struct vm_spec *spec)
 }
 
 /* The descriptor is the file: no lock is asked for, since whoever opened it decides who else may.
- */
+ * An error of the host, such as a full disk, is the guest's to see; QEMU would pause the VM for it
+ * and wait for an answer that nobody gives. */
 static void add_disks(char ***args, const struct vm_spec *spec)
 {
 	for (size_t i = 0; i < spec->disk_count; i++) {
@@ -101,7 +102,8 @@ static void add_disks(char ***args, const struct vm_spec *spec)
 		     "driver=file,node-name=d%zu,filename=/dev/fdset/%zu,read-only=%s,"
 		     "auto-read-only=off,locking=off",
 		     i, i, spec->disks[i].read_only ? "on" : "off");
-		addf(args, "-device", "virtio-blk-device,drive=d%zu,id=b%zu", i, i);
+		addf(args, "-device",
+		     "virtio-blk-device,drive=d%zu,id=b%zu,rerror=report,werror=report", i, i);
 	}
 }
 

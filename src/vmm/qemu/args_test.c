@@ -64,6 +64,10 @@ int main(void)
 		  "read-only=off,",
 		  true);
 
+	TEST("an error of the host's disk reaches the guest and never pauses it");
+	check_has(&text, " -device virtio-blk-device,drive=d1,id=b1,rerror=report,werror=report ",
+		  true);
+
 	TEST("without a known rate the guest finds it out");
 	spec.tsc_khz = 0;
 	line_of(&spec, &text);
