@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "base/tap.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -180,9 +181,22 @@ static bool is_static(void)
 {
 	AUTO_BUF struct buf file = BUF_INIT(16 * 1024 * 1024);
 	struct err err;
+	Elf64_Ehdr elf;
 
-	return fd_read_file(AT_FDCWD, BUSYBOX, &file, &err) == 0 &&
-	       !memmem(file.ptr, file.len, "ld-linux", 8);
+	if (fd_read_file(AT_FDCWD, BUSYBOX, &file, &err) < 0 || file.len < sizeof(elf))
+		return false;
+	memcpy(&elf, file.ptr, sizeof(elf));
+	for (size_t i = 0; i < elf.e_phnum; i++) {
+		size_t at = elf.e_phoff + i * elf.e_phentsize;
+		Elf64_Phdr segment;
+
+		if (at + sizeof(segment) > file.len)
+			return false;
+		memcpy(&segment, file.ptr + at, sizeof(segment));
+		if (segment.p_type == PT_INTERP)
+			return false;
+	}
+	return true;
 }
 
 int main(void)
