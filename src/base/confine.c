@@ -20,8 +20,10 @@
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,11 +33,21 @@ enum {
 	LL_WRITE_FILE = BIT(1),
 	LL_READ_FILE = BIT(2),
 	LL_READ_DIR = BIT(3),
+	LL_REMOVE_FILE = BIT(5),
+	LL_MAKE_REG = BIT(8),
+	LL_TRUNCATE = BIT(14),
 	LL_IOCTL_DEV = BIT(15),
+	LL_NET_CONNECT = BIT(1),
 	LL_NET_ALL = BIT(0) | BIT(1),	/* bind, connect: TCP */
 	LL_SCOPE_ALL = BIT(0) | BIT(1), /* abstract Unix sockets, signals */
 	LL_CREATE_RULESET_VERSION = 1,
 	LL_RULE_PATH_BENEATH = 1,
+	LL_RULE_NET_PORT = 2,
+
+	/* what goes with the process's own files, and what a rule for a regular file may have */
+	LL_READ = LL_EXECUTE | LL_READ_FILE | LL_READ_DIR,
+	LL_WRITE = LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_REG | LL_TRUNCATE,
+	LL_OF_FILES = LL_EXECUTE | LL_WRITE_FILE | LL_READ_FILE | LL_TRUNCATE | LL_IOCTL_DEV,
 };
 
 struct ll_ruleset {
@@ -46,6 +58,10 @@ struct ll_path_beneath {
 	uint64_t access;
 	int32_t parent_fd;
 } __attribute__((packed));
+
+struct ll_net_port {
+	uint64_t access, port;
+};
 
 /* The file access rights that exist, by ABI version. */
 static uint64_t ll_fs_rights(long abi)
@@ -68,7 +84,9 @@ int confine_drop_privileges(struct child_failure *failure)
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+		/* An ordinary user outside a user namespace may not; what is left in the set
+		 * is of no use to it once it has no_new_privs. */
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
 			return child_fail(failure, "drop capabilities", "bounding set");
 	}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
@@ -80,16 +98,56 @@ int confine_drop_privileges(struct child_failure *failure)
 	return 0;
 }
 
-static int ll_allow(int ruleset, const char *path, uint64_t access, struct child_failure *failure)
+static int ll_allow(int ruleset, const struct confine_path *path, uint64_t access,
+		    struct child_failure *failure)
 {
 	struct ll_path_beneath rule = {.access = access};
-	AUTO_FD int fd = open(path, O_PATH | O_CLOEXEC);
+	AUTO_FD int fd = open(path->path, O_PATH | O_CLOEXEC);
+	struct stat st;
 
-	if (fd < 0)
-		return child_fail(failure, "open", path);
+	if (fd < 0 && (path->flags & CONFINE_OPTIONAL) && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return child_fail(failure, "open", path->path);
 	rule.parent_fd = fd;
+	if (!S_ISDIR(st.st_mode))
+		rule.access &= LL_OF_FILES;
 	if (syscall(SYS_landlock_add_rule, ruleset, LL_RULE_PATH_BENEATH, &rule, 0) < 0)
-		return child_fail(failure, "landlock rule", path);
+		return child_fail(failure, "landlock rule", path->path);
+	return 0;
+}
+
+/* In the private root all that is there can be read; in the host's only what is listed. */
+static int ll_allow_paths(int ruleset, const struct confine_spec *spec, uint64_t rights,
+			  struct child_failure *failure)
+{
+	static const struct confine_path root = {"/", 0};
+
+	if (!spec->keep_root && ll_allow(ruleset, &root, LL_READ, failure) < 0)
+		return -1;
+	for (size_t i = 0; i < spec->path_count; i++) {
+		unsigned flags = spec->paths[i].flags;
+		uint64_t access = spec->keep_root ? LL_READ : 0;
+
+		if (flags & CONFINE_DEVICE)
+			access = LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV;
+		if (flags & CONFINE_WRITABLE)
+			access = LL_READ_FILE | LL_READ_DIR | LL_WRITE;
+		if (access && ll_allow(ruleset, &spec->paths[i], access & rights, failure) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int ll_allow_ports(int ruleset, const struct confine_spec *spec,
+			  struct child_failure *failure)
+{
+	for (size_t i = 0; i < spec->port_count; i++) {
+		struct ll_net_port rule = {LL_NET_CONNECT, spec->ports[i]};
+
+		if (syscall(SYS_landlock_add_rule, ruleset, LL_RULE_NET_PORT, &rule, 0) < 0)
+			return child_fail(failure, "landlock rule", "port");
+	}
 	return 0;
 }
 
@@ -106,16 +164,9 @@ int confine_landlock(const struct confine_spec *spec, struct child_failure *fail
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset < 0)
 		return child_fail(failure, "landlock ruleset", "");
-	if (ll_allow(ruleset, "/", LL_EXECUTE | LL_READ_FILE | LL_READ_DIR, failure) < 0)
+	if (ll_allow_paths(ruleset, spec, attr.fs, failure) < 0 ||
+	    (attr.net && ll_allow_ports(ruleset, spec, failure) < 0))
 		return -1;
-	for (size_t i = 0; i < spec->path_count; i++) {
-		uint64_t access = LL_READ_FILE | LL_WRITE_FILE | LL_IOCTL_DEV;
-
-		if (!(spec->paths[i].flags & CONFINE_DEVICE))
-			continue;
-		if (ll_allow(ruleset, spec->paths[i].path, access & attr.fs, failure) < 0)
-			return -1;
-	}
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return child_fail(failure, "landlock", "");
 	return 0;
@@ -125,6 +176,23 @@ int confine_filter(const struct sock_fprog *program, struct child_failure *failu
 {
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) < 0)
 		return child_fail(failure, "seccomp filter", "");
+	return 0;
+}
+
+int confine_deny_exec(struct err *err)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {ARRAY_SIZE(code), code};
+
+	/* Other architectures' numbers: the filter of the start kills those. */
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return err_sys(err, errno, "seccomp filter against execve");
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  * What a confined process may still see and do.  Given to proc_start(), which prepares it in the
  * parent and applies it in the child, in this order: private root, capabilities dropped for good,
  * no_new_privs, Landlock (where the kernel has it), seccomp.  Works without privilege, in the
- * child's own user and mount namespace.
+ * child's own user and mount namespace.  With `keep_root` it needs no namespace: the process sees
+ * the host's root, and Landlock alone says which of its files can be opened.
  *
  * The private root is a read-only tmpfs that holds the listed paths and files and nothing else: no
  * /proc, no /dev, nothing of the user's.
@@ -19,6 +20,8 @@
 enum confine_path_flags {
 	CONFINE_OPTIONAL = 1, /* skipped where the host does not have it */
 	CONFINE_DEVICE = 2,   /* may be opened for writing and for ioctl */
+	CONFINE_WRITABLE = 4, /* a folder whose files may be made, written, renamed, removed; only
+				 with `keep_root` */
 };
 
 /* A path of the host that shows at the same place: directories and files by read-only bind mount,
@@ -59,6 +62,9 @@ struct confine_call {
 };
 
 struct confine_spec {
+	bool keep_root;	       /* no private root; then symbolic links in `paths` are followed */
+	const uint16_t *ports; /* TCP ports that it may connect to (Landlock ABI 4); no other */
+	size_t port_count;
 	const struct confine_path *paths;
 	size_t path_count;
 	const struct confine_file *files;
@@ -66,3 +72,6 @@ struct confine_spec {
 	const struct confine_call *calls;
 	size_t call_count;
 };
+
+/* For the confined process itself, once it runs: no program can be executed any more. */
+int confine_deny_exec(struct err *err);

@@ -11,10 +11,13 @@
 #include "base/tap.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,7 +60,7 @@ static int run(const char *script, struct buf *out)
 
 	snprintf(text, sizeof(text), "b=" BUSYBOX "; %s", script);
 	spec.argv = argv;
-	spec.namespaces = JAIL_NAMESPACES;
+	spec.namespaces = jail.keep_root ? 0 : JAIL_NAMESPACES;
 	spec.confine = &jail;
 	buf_clear(out);
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -153,6 +156,61 @@ static void check_calls(struct buf *out)
 	jail.call_count = 0;
 }
 
+static void check_keep_root(struct buf *out)
+{
+	static const uint16_t port = 9;
+	char dir[] = "/tmp/matchlock-confine.XXXXXX", script[256];
+	const struct confine_path own[] = {
+		{BUSYBOX, 0}, {dir, CONFINE_WRITABLE}, {"/nonexistent", CONFINE_OPTIONAL}};
+	const struct confine_spec before = jail;
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+
+	TEST("in the host's root Landlock leaves the listed paths and ports");
+	if (abi < 1) {
+		SKIP("this kernel has no Landlock");
+		return;
+	}
+	CHECK(mkdtemp(dir) != NULL);
+	jail = (struct confine_spec){.keep_root = true,
+				     .paths = own,
+				     .path_count = ARRAY_SIZE(own),
+				     .ports = &port,
+				     .port_count = 1};
+	snprintf(script, sizeof(script), "cd %s && echo x >a && $b mv a b && $b cat b && $b rm b",
+		 dir);
+	CHECK(run(script, out) == 0);
+	CHECK_STR(out->ptr, "x\n");
+	check_refused("$b cat /etc/passwd", "Permission denied", out);
+	check_refused("echo x >/tmp/matchlock-confine", "Permission denied", out);
+	snprintf(script, sizeof(script), "$b mkdir %s/sub", dir);
+	check_refused(script, "Permission denied", out);
+	if (abi >= 4) {
+		check_refused("$b nc 127.0.0.1 9", "Connection refused", out);
+		check_refused("$b nc 127.0.0.1 10", "Permission denied", out);
+	}
+	CHECK(rmdir(dir) == 0);
+	jail = before;
+}
+
+static void check_deny_exec(void)
+{
+	struct err err = {0};
+	int status = -1;
+	pid_t pid;
+
+	TEST("a process can give up executing programs");
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (confine_deny_exec(&err) < 0)
+			_exit(1);
+		execl(BUSYBOX, BUSYBOX, "true", NULL);
+		_exit(errno == EPERM ? 7 : 2);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
 static void check_refusals(void)
 {
 	static const struct confine_call unknown = {.name = "no_such_call",
@@ -213,6 +271,8 @@ int main(void)
 	check_devices(&out);
 	check_landlock(&out);
 	check_calls(&out);
+	check_keep_root(&out);
+	check_deny_exec();
 	check_refusals();
 	return tap_done();
 }

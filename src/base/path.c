@@ -161,15 +161,15 @@ static char *program_dir(void)
 	return xstrdup(path);
 }
 
-int path_artefact(const char *name, char **ret_path, struct err *err)
+/* `name` in `folder` ("lib/matchlock") beside the program's bin, beside the program, in PREFIX. */
+static int find_installed(const char *folder, const char *name, char **ret_path, struct err *err)
 {
 	AUTO_FREE char *dir = program_dir();
-	AUTO_FREE char *beside = xasprintf("%s/lib/matchlock/%s", dir ? dir : "", name);
-	AUTO_FREE char *parent = xasprintf("%s/../lib/matchlock/%s", dir ? dir : "", name);
-	const char *tried[] = {parent, beside, MATCHLOCK_PREFIX "/lib/matchlock"};
-	AUTO_FREE char *prefix = path_join(tried[2], name);
+	AUTO_FREE char *beside = xasprintf("%s/%s/%s", dir ? dir : "", folder, name);
+	AUTO_FREE char *parent = xasprintf("%s/../%s/%s", dir ? dir : "", folder, name);
+	AUTO_FREE char *prefix = xasprintf("%s/%s/%s", MATCHLOCK_PREFIX, folder, name);
+	const char *tried[] = {parent, beside, prefix};
 
-	tried[2] = prefix;
 	for (size_t i = 0; i < ARRAY_SIZE(tried); i++) {
 		if (access(tried[i], F_OK) == 0) {
 			*ret_path = xstrdup(tried[i]);
@@ -180,4 +180,14 @@ int path_artefact(const char *name, char **ret_path, struct err *err)
 		       "'%s' is not installed (looked for %s, %s): run 'make' or install the "
 		       "matchlock package",
 		       name, beside, prefix);
+}
+
+int path_artefact(const char *name, char **ret_path, struct err *err)
+{
+	return find_installed("lib/matchlock", name, ret_path, err);
+}
+
+int path_helper(const char *name, char **ret_path, struct err *err)
+{
+	return find_installed("libexec/matchlock", name, ret_path, err);
 }

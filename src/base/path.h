@@ -27,3 +27,6 @@ int path_cache_home(char **ret_path, struct err *err);
  * lib/matchlock beside the running program's bin/, else the one beside the program itself, else
  * PREFIX/lib/matchlock.  ERR_NOT_FOUND names the places that were tried. */
 int path_artefact(const char *name, char **ret_path, struct err *err);
+
+/* The same for a program of ours that is no command ("image-worker"): libexec/matchlock. */
+int path_helper(const char *name, char **ret_path, struct err *err);

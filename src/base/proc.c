@@ -57,7 +57,8 @@ static int plan_prepare(struct proc_plan *plan, struct err *err)
 		return err_sys(err, errno, "pidfd_open");
 	if (!spec->confine)
 		return 0;
-	assert((spec->namespaces & CLONE_NEWUSER) && (spec->namespaces & CLONE_NEWNS));
+	assert(spec->confine->keep_root ||
+	       ((spec->namespaces & CLONE_NEWUSER) && (spec->namespaces & CLONE_NEWNS)));
 	if (confine_tmpfs_options(spec->confine, plan->tmpfs_options, err) < 0)
 		return -1;
 	return confine_compile(spec->confine, &plan->program, err);

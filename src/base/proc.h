@@ -41,7 +41,8 @@ struct proc_spec {
 	unsigned namespaces;
 	gid_t keep_group; /* when root changes to 65534: one group to keep; 0: none */
 
-	const struct confine_spec *confine; /* base/confine.h; needs NEWUSER and NEWNS; or NULL */
+	const struct confine_spec *confine; /* base/confine.h; without `keep_root` needs
+					     * NEWUSER and NEWNS; or NULL */
 };
 
 #define PROC_SPEC_INIT                                           \

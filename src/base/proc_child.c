@@ -147,7 +147,7 @@ static int confine(const struct proc_plan *plan, struct child_failure *failure)
 {
 	const struct confine_spec *spec = plan->spec->confine;
 
-	if (confine_root(spec, plan->tmpfs_options, failure) < 0)
+	if (!spec->keep_root && confine_root(spec, plan->tmpfs_options, failure) < 0)
 		return -1;
 	if (confine_drop_privileges(failure) < 0)
 		return -1;
