@@ -16,6 +16,7 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "image/store_gc.h"
 #include "image/store_internal.h"
 
 #include <errno.h>
@@ -169,9 +170,9 @@ static int install(struct store *store, const char *ref, const struct manifest *
 		.layers = layers,
 		.layer_count = 1,
 	};
-	AUTO_FD int lock = -1;
+	AUTO_FD int pull = -1, lock = -1;
 
-	if (store_lock(store, &lock, err) < 0)
+	if (store_begin_pull(store, &pull, err) < 0 || store_lock(store, &lock, err) < 0)
 		return -1;
 	if (is_current(store, ref, manifest, erofs))
 		return 0;
@@ -197,5 +198,8 @@ int base_image_ensure(struct store *store, const char *ref, const struct base_ar
 		return -1;
 	if (is_current(store, ref, &manifest, erofs))
 		return 0;
-	return install(store, ref, &manifest, erofs, err);
+	if (install(store, ref, &manifest, erofs, err) < 0)
+		return -1;
+	store_gc_quietly(store); /* the blob of an earlier one */
+	return 0;
 }

@@ -16,27 +16,22 @@
 #include "image/store.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "image/base_image.h"
 #include "image/store_internal.h"
-#include "state/lock_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 /* What is said of an image that is nowhere: the one place to change once there is a pull. */
 #define NOT_IN_STORE \
 	"image %s is not in the local store; this build cannot pull yet: use matchlock/base"
-
-/* Fills the empty layer_refs. */
-#define REFS_INSERT                                                                    \
-	"INSERT INTO layer_refs (digest, fs_type, ref_count, size, updated_at)"        \
-	" SELECT digest, fs_type, count(*), max(size), strftime('%Y-%m-%dT%H:%M:%SZ')" \
-	" FROM image_layers GROUP BY digest, fs_type"
 
 static const struct db_migration migrations[] = {
 	{1, "create_images",
@@ -76,7 +71,20 @@ static const struct db_migration migrations[] = {
 	 "DELETE FROM image_layers WHERE fs_type <> 'erofs';"
 	 "DELETE FROM images WHERE NOT EXISTS (SELECT 1 FROM image_layers"
 	 " WHERE image_layers.scope = images.scope AND image_layers.tag = images.tag);"
-	 "DELETE FROM layer_refs;" REFS_INSERT},
+	 "DELETE FROM layer_refs;" STORE_REFS_INSERT},
+};
+
+/* What the system that we replace does not have, so numbered apart from its tables. */
+static const struct db_migration own_migrations[] = {
+	{1, "create_layer_map",
+	 "CREATE TABLE layer_map ("
+	 " digest TEXT NOT NULL PRIMARY KEY," /* of the compressed layer */
+	 " diff_id TEXT NOT NULL);"	      /* names the blob */
+	 "CREATE INDEX idx_layer_map_diff_id ON layer_map(diff_id);"
+	 "CREATE TABLE blob_sums ("
+	 " digest TEXT NOT NULL PRIMARY KEY," /* names the blob */
+	 " size INTEGER NOT NULL,"
+	 " sum TEXT NOT NULL);"}, /* store_sum() */
 };
 
 int store_open(const char *cache_home, struct store **ret_store, struct err *err)
@@ -84,12 +92,15 @@ int store_open(const char *cache_home, struct store **ret_store, struct err *err
 	AUTO(auto_store) struct store *store = xcalloc(1, sizeof(*store));
 	AUTO_FREE char *path = path_join(cache_home, "images/metadata.db");
 	AUTO_FREE char *blobs = path_join(cache_home, "images/blobs");
-	const struct db_module module = {"image", migrations, ARRAY_SIZE(migrations)};
+	const struct db_module modules[] = {
+		{"image", migrations, ARRAY_SIZE(migrations)},
+		{"layer_map", own_migrations, ARRAY_SIZE(own_migrations)},
+	};
 	const struct db_spec spec = {
 		.path = path,
 		.hint = "set MATCHLOCK_CACHE to a directory that is",
-		.modules = &module,
-		.module_count = 1,
+		.modules = modules,
+		.module_count = ARRAY_SIZE(modules),
 		.busy_ms = DB_BUSY_MS,
 	};
 
@@ -109,13 +120,23 @@ void store_free(struct store *store)
 	free(store);
 }
 
+static void release_layers(struct image *image)
+{
+	for (size_t i = 0; i < image->layer_count; i++) {
+		free(image->layers[i]);
+		if (image->locks[i] >= 0)
+			close(image->locks[i]);
+	}
+	image->layer_count = 0;
+}
+
 void image_free(struct image *image)
 {
 	if (!image)
 		return;
-	for (size_t i = 0; i < image->layer_count; i++)
-		free(image->layers[i]);
+	release_layers(image);
 	free(image->layers);
+	free(image->locks);
 	image_config_done(&image->config);
 	free(image->tag);
 	free(image->digest);
@@ -133,13 +154,6 @@ char *store_blob_path(const struct store *store, const char *digest)
 	return path;
 }
 
-int store_lock(const struct store *store, int *ret_fd, struct err *err)
-{
-	AUTO_FREE char *path = path_join(store->dir, ".lock");
-
-	return lock_file_acquire(path, DB_BUSY_MS, ret_fd, err);
-}
-
 /* Bytes that a blob takes on disk; false if it is not there or empty. */
 static bool blob_allocated(const char *path, uint64_t *ret_bytes)
 {
@@ -154,6 +168,8 @@ static bool blob_allocated(const char *path, uint64_t *ret_bytes)
 static void add_layer(struct image *image, char *path)
 {
 	image->layers = xreallocarray(image->layers, image->layer_count + 2, sizeof(char *));
+	image->locks = xreallocarray(image->locks, image->layer_count + 1, sizeof(int));
+	image->locks[image->layer_count] = -1;
 	image->layers[image->layer_count++] = path;
 	image->layers[image->layer_count] = NULL;
 }
@@ -222,24 +238,36 @@ static void use_merged(struct image *image, char **rootfs)
 	}
 	if (!blob_allocated(*rootfs, &bytes))
 		return;
-	for (size_t i = 0; i < image->layer_count; i++)
-		free(image->layers[i]);
-	image->layer_count = 0;
+	release_layers(image);
 	add_layer(image, STEAL(*rootfs));
 }
 
-/* Sums the layers up; false if one is missing. */
-static bool layers_measure(struct image *image)
+/* Locks one blob and adds its size: 1, 0 if it is missing, -1. */
+static int hold_layer(struct image *image, size_t i, struct err *err)
 {
-	uint64_t bytes;
+	AUTO_FD int fd = open(image->layers[i], O_RDONLY | O_CLOEXEC);
+	struct stat st;
 
-	image->size = 0;
-	for (size_t i = 0; i < image->layer_count; i++) {
-		if (!blob_allocated(image->layers[i], &bytes))
-			return false;
-		image->size += bytes;
-	}
-	return true;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open '%s'", image->layers[i]);
+	if (store_flock(fd, LOCK_SH, DB_BUSY_MS, image->layers[i], err) < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "stat '%s'", image->layers[i]);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_nlink == 0)
+		return 0; /* removed between open and lock */
+	image->size += (uint64_t)st.st_blocks * 512;
+	image->locks[i] = STEAL_FD(fd);
+	return 1;
+}
+
+static int hold_layers(struct image *image, struct err *err)
+{
+	int got = 1;
+
+	for (size_t i = 0; i < image->layer_count && got == 1; i++)
+		got = hold_layer(image, i, err);
+	return image->layer_count == 0 ? 0 : got;
 }
 
 int store_lookup(struct store *store, const char *scope, const char *tag, struct image **ret_image,
@@ -250,6 +278,7 @@ int store_lookup(struct store *store, const char *scope, const char *tag, struct
 	AUTO_FREE char *rootfs = NULL;
 	int got;
 
+	image->scope = strcmp(scope, "local") == 0 ? "local" : "registry";
 	image->tag = xstrdup(tag);
 	if (db_select(store->db, lookup_sql, DB_VALUES(db_text(scope), db_text(tag)), &query, err) <
 	    0)
@@ -257,72 +286,13 @@ int store_lookup(struct store *store, const char *scope, const char *tag, struct
 	got = read_entry(store, &query, image, &rootfs, err);
 	if (got < 0)
 		return err_wrap(err, "image '%s'", tag);
-	if (got == 0 || !layers_measure(image))
+	if (got == 0)
 		return 0;
 	use_merged(image, &rootfs);
-	if (image->layer_count == 0 || !layers_measure(image))
-		return 0;
-	*ret_image = STEAL(image);
-	return 1;
-}
-
-/* Replaces the layers of the entry; *ret_bytes is what they allocate. */
-static int save_layers(struct store *store, const struct store_entry *entry, uint64_t *ret_bytes,
-		       struct err *err)
-{
-	*ret_bytes = 0;
-	if (db_run(store->db, "DELETE FROM image_layers WHERE scope = ? AND tag = ?",
-		   DB_VALUES(db_text(entry->scope), db_text(entry->tag)), err) < 0)
-		return -1;
-	for (size_t i = 0; i < entry->layer_count; i++) {
-		AUTO_FREE char *path = store_blob_path(store, entry->layers[i]);
-		uint64_t bytes;
-
-		if (!blob_allocated(path, &bytes))
-			return err_set(err, ERR_NOT_FOUND, "layer '%s' is not there", path);
-		*ret_bytes += bytes;
-		if (db_run(store->db,
-			   "INSERT INTO image_layers (scope, tag, ordinal, digest, fs_type, size)"
-			   " VALUES (?, ?, ?, ?, 'erofs', ?)",
-			   DB_VALUES(db_text(entry->scope), db_text(entry->tag), db_int((int64_t)i),
-				     db_text(entry->layers[i]), db_int((int64_t)bytes)),
-			   err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int save_image(struct store *store, const struct store_entry *entry, uint64_t bytes,
-		      struct err *err)
-{
-	AUTO_FREE char *rootfs = store_blob_path(store, entry->layers[entry->layer_count - 1]);
-	AUTO_FREE char *config = NULL;
-	json_t *object = image_config_to_json(entry->config);
-	char now[CLOCK_TEXT_SIZE];
-
-	config = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
-	clock_now_text(now);
-	return db_run(store->db,
-		      "INSERT OR REPLACE INTO images (scope, tag, digest, size, created_at, source,"
-		      " rootfs_path, oci_json, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		      DB_VALUES(db_text(entry->scope), db_text(entry->tag), db_text(entry->digest),
-				db_int((int64_t)bytes), db_text(now), db_text(entry->source),
-				db_text(rootfs), db_text(config), db_text(now)),
-		      err);
-}
-
-int store_save(struct store *store, const struct store_entry *entry, struct err *err)
-{
-	AUTO(db_rollback) struct db *change = NULL;
-	uint64_t bytes;
-
-	if (db_begin(store->db, &change, err) < 0 || save_layers(store, entry, &bytes, err) < 0 ||
-	    save_image(store, entry, bytes, err) < 0 ||
-	    db_run(store->db, "DELETE FROM layer_refs", NULL, 0, err) < 0 ||
-	    db_run(store->db, REFS_INSERT, NULL, 0, err) < 0)
-		return -1;
-	return db_commit(&change, err);
+	got = hold_layers(image, err);
+	if (got == 1)
+		*ret_image = STEAL(image);
+	return got;
 }
 
 /* Lets the base image register itself.  ERR_NOT_FOUND when the program lies alone: what was

@@ -13,8 +13,17 @@ struct store {
 /* DIR/blobs/sha256_HEX.erofs, malloc'ed. */
 char *store_blob_path(const struct store *store, const char *digest);
 
-/* Takes the lock that everybody holds who adds or deletes blobs; closing *ret_fd is the unlock. */
+/* Takes images/.lock; closing *ret_fd is the unlock. */
 int store_lock(const struct store *store, int *ret_fd, struct err *err);
+
+/* flock() with a deadline; `operation` is LOCK_SH or LOCK_EX.  `what` names it in the error. */
+int store_flock(int fd, int operation, unsigned timeout_ms, const char *what, struct err *err);
+
+/* True if the file at `path` exists and somebody has it locked. */
+bool store_blob_in_use(const char *path);
+
+/* Opens images/.pulling without locking it. */
+int store_open_pulling(const struct store *store, int *ret_fd, struct err *err);
 
 /* The entry of one scope: 1, 0 if there is none or a blob of it is missing, -1 with err. */
 int store_lookup(struct store *store, const char *scope, const char *tag, struct image **ret_image,
@@ -31,7 +40,8 @@ struct store_entry {
 	size_t layer_count;
 };
 
-/* Adds the entry or replaces the one of the same scope and tag, as one change. */
+/* Adds the entry or replaces the one of the same scope and tag, as one change.  Under
+ * images/.lock. */
 int store_save(struct store *store, const struct store_entry *entry, struct err *err);
 
 /* --- which compressed layer is which blob --- */
@@ -45,3 +55,16 @@ int store_known_layer(struct store *store, const char *digest, char *ret_diff_id
  * blob has its name: a pull that is interrupted then goes on where it was. */
 int store_learn_layer(struct store *store, const char *digest, const char *diff_id,
 		      struct err *err);
+
+/* Counts the references to each layer anew, as part of a change. */
+int store_count_refs(struct store *store, struct err *err);
+
+/* Fills the empty table layer_refs. */
+#define STORE_REFS_INSERT                                                              \
+	"INSERT INTO layer_refs (digest, fs_type, ref_count, size, updated_at)"        \
+	" SELECT digest, fs_type, count(*), max(size), strftime('%Y-%m-%dT%H:%M:%SZ')" \
+	" FROM image_layers GROUP BY digest, fs_type"
+
+/* Deletes one entry, as part of a change that ends with store_count_refs(): 1, 0 if there is none,
+ * -1. */
+int store_forget(struct store *store, const char *scope, const char *tag, struct err *err);
