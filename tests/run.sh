@@ -65,6 +65,12 @@ is "$(base --entrypoint echo -- a b)" "a b" "--entrypoint"
 is "$(MATCHLOCK_RUN_IMAGE=matchlock/base MATCHLOCK_RUN_HOSTNAME=fromenv ml run -- hostname)" fromenv \
 	"MATCHLOCK_RUN_* are defaults"
 
+# The kernel starts the program of core_pattern with all rights, outside of the container.
+out=$(base -- sh -c 'cp /bin/busybox /tmp/sh
+	echo "|/root/tmp/sh -c id>/root/tmp/out" >/proc/sys/kernel/core_pattern
+	sh -c "kill -SEGV \$\$"; sleep 0.3; ls /tmp' 2>/dev/null)
+is "$out" sh "what a command wrote is nothing that the guest's kernel would start"
+
 base -w /no/such/dir -- true 2>"$work/err"
 is "$?" 1 "a working directory that does not exist: exit 1"
 like "$(cat "$work/err")" 'executing command: *"/no/such/dir"*' "and its name in the error"

@@ -138,7 +138,7 @@ static int mount_disk(const struct agent_disk *disk, size_t index, const char *n
 		return 0;
 	case AGENT_DISK_MODULES:
 		uname(&host);
-		snprintf(path, sizeof(path), "%s/%s", GUEST_MODULES, host.release);
+		snprintf(path, sizeof(path), GUEST_HELPERS GUEST_MODULES "/%s", host.release);
 		return mount_at(node, path, "erofs", true, err);
 	case AGENT_DISK_LAYER:
 		snprintf(path, sizeof(path), GUEST_LAYER_FMT, mounting->layers++);

@@ -23,9 +23,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define NEW_ROOT "/new"
@@ -84,8 +86,18 @@ static int copy_self(struct err *err)
 		if (sendfile(out, in, &at, (size_t)(st.st_size - at)) <= 0)
 			return err_sys(err, errno, "copy guest-init");
 	}
-	if (link(NEW_ROOT GUEST_INIT, NEW_ROOT GUEST_MODPROBE) < 0)
+	return 0;
+}
+
+/* What the kernel may start by itself, with a log to complain to. */
+static int make_helpers(struct err *err)
+{
+	if (fs_mkdirs(NEW_ROOT GUEST_HELPERS "/dev", 0755, err) < 0)
+		return -1;
+	if (link(NEW_ROOT GUEST_INIT, NEW_ROOT GUEST_HELPERS GUEST_MODPROBE) < 0)
 		return err_sys(err, errno, "link '%s'", GUEST_MODPROBE);
+	if (mknod(NEW_ROOT GUEST_HELPERS "/dev/kmsg", S_IFCHR | 0600, makedev(1, 11)) < 0)
+		return err_sys(err, errno, "make the helpers' log");
 	return 0;
 }
 
@@ -141,6 +153,20 @@ static int move_root(struct err *err)
 	return 0;
 }
 
+/* The kernel's threads share our root and working directory: those are left to them, among the
+ * helpers, and we return to where we were.  Root in a container can name a program for the kernel
+ * to start (kernel.core_pattern), but none that it wrote itself. */
+static int part_from_kernel(struct err *err)
+{
+	AUTO_FD int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (here < 0 || chdir(GUEST_HELPERS) < 0 || chroot(".") < 0)
+		return err_sys(err, errno, "leave the kernel its helpers");
+	if (unshare(CLONE_FS) < 0 || fchdir(here) < 0 || chroot(".") < 0)
+		return err_sys(err, errno, "part from the kernel");
+	return 0;
+}
+
 void init_boot(void)
 {
 	static char *const agent[] = {(char *)"agent", NULL};
@@ -150,7 +176,8 @@ void init_boot(void)
 		console_fatal("boot: %s", err.msg);
 	fill_stdio();
 	load_boot_modules();
-	if (copy_self(&err) < 0 || move_root(&err) < 0)
+	if (copy_self(&err) < 0 || make_helpers(&err) < 0 || move_root(&err) < 0 ||
+	    part_from_kernel(&err) < 0)
 		console_fatal("boot: %s", err.msg);
 	execve(GUEST_INIT, agent, (char *[]){NULL});
 	console_fatal("boot: execute the copy of guest-init: %s", strerror(errno));

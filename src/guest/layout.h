@@ -5,9 +5,12 @@
  */
 #pragma once
 
-#define GUEST_INIT	  "/init"     /* this program */
-#define GUEST_MODPROBE	  "/modprobe" /* the same, by the name that the kernel calls */
-#define GUEST_MODULES	  "/lib/modules"
+#define GUEST_INIT	  "/init" /* this program */
+/* The root directory of the kernel's own threads, and so of every program that the kernel starts by
+ * a path: the module loader with its modules, and nothing that a command could have written. */
+#define GUEST_HELPERS	  "/helpers"
+#define GUEST_MODPROBE	  "/modprobe" /* in there: this program, by the name that the kernel calls */
+#define GUEST_MODULES	  "/lib/modules" /* in there, and in the container */
 #define GUEST_CGROUP	  "/sys/fs/cgroup"
 #define GUEST_SANDBOX	  GUEST_CGROUP "/sandbox" /* the container's root in the hierarchy */
 #define GUEST_PTS	  "/pts"		  /* the container's terminals */

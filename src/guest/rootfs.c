@@ -150,8 +150,8 @@ static int collect(const struct agent_setup *setup, struct passengers *p, struct
 			path = xasprintf(GUEST_DATA_FMT, i);
 			target = xstrdup(disk->path);
 		} else if (disk->role == AGENT_DISK_MODULES) {
-			path = xasprintf("%s/%s", GUEST_MODULES, host.release);
-			target = xstrdup(path);
+			path = xasprintf(GUEST_HELPERS GUEST_MODULES "/%s", host.release);
+			target = xasprintf(GUEST_MODULES "/%s", host.release);
 		}
 		if (path && take_along(p, path, target, err) < 0)
 			return -1;
