@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -83,6 +84,12 @@ void proc_describe(int status, char *ret_text, size_t size);
  * A status other than 0 is ERR_IO "mke2fs: exit status 1: LAST LINE OF STDERR".  After `timeout_ms`
  * (-1: none) it is killed: ERR_TIMEOUT. */
 int proc_run(const struct proc_spec *spec, int timeout_ms, struct err *err);
+
+/* The same for a helper that reads `input` and answers on its standard output, whatever the spec
+ * says of these.  The answer is appended to `output`, also when the helper fails; one that does not
+ * fit ends the helper with ERR_LIMIT. */
+int proc_run_io(const struct proc_spec *spec, struct view input, struct buf *output, int timeout_ms,
+		struct err *err);
 
 /* Runs `fn` in a forked child that fills `size` bytes (at most 4096) of result, which is what the
  * caller gets in `ret_result`.  The child keeps the caller's descriptors.  ERR_TIMEOUT when it took

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/proc_internal.h"
 
@@ -17,10 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-enum { RESULT_MAX = 4096 }; /* fits into a pipe, so that the child never waits for us */
+enum {
+	RESULT_MAX = 4096, /* fits into a pipe, so that the child never waits for us */
+	PIPE_SIZE = 65536,
+};
 
 /* The last bytes of a stream of any length. */
 struct tail {
@@ -55,15 +60,78 @@ static const char *tail_last_line(struct tail *tail)
 	return line ? line + 1 : tail->text;
 }
 
-/* What is in the pipe now; false once it has ended. */
-static bool drain(int fd, struct tail *tail)
+/* A helper that runs, and what we read of it. */
+struct run {
+	struct proc proc;
+	int err_fd, out_fd; /* -1: none */
+	struct tail tail;   /* of its standard error */
+	struct buf *output; /* or NULL */
+};
+
+static void run_done(struct run *run)
+{
+	proc_kill(&run->proc);
+	if (run->err_fd >= 0)
+		close(run->err_fd);
+	if (run->out_fd >= 0)
+		close(run->out_fd);
+}
+
+/* A pipe whose reading end, ours, never blocks. */
+static int open_pipe(int *ret_ours, int *ret_theirs, struct err *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "pipe");
+	*ret_ours = fds[0];
+	*ret_theirs = fds[1];
+	return fd_set_nonblock(fds[0], true, err);
+}
+
+/* A regular file in memory: nobody has to feed it, and a helper that ignores it is no trouble. */
+static int open_input(struct view input, int *ret_fd, struct err *err)
+{
+	AUTO_FD int fd = memfd_create("stdin", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "memfd_create");
+	if (fd_write_all(fd, input.ptr, input.len, "standard input", err) < 0)
+		return -1;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "rewind standard input");
+	*ret_fd = STEAL_FD(fd);
+	return 0;
+}
+
+/* Reads what is in the pipe `*fd` now, and closes it (-1) at its end.  No more than a pipe holds:
+ * a helper that never stops writing must not keep us from the deadline. */
+static void drain(int *fd, struct run *run)
 {
 	char chunk[4096];
-	ssize_t got;
+	ssize_t got = -1;
 
-	while ((got = read(fd, chunk, sizeof(chunk))) > 0)
-		tail_add(tail, chunk, (size_t)got);
-	return got < 0 && (errno == EAGAIN || errno == EINTR);
+	if (*fd < 0)
+		return;
+	for (size_t total = 0; total < PIPE_SIZE; total += (size_t)got) {
+		got = read(*fd, chunk, sizeof(chunk));
+		if (got <= 0)
+			break;
+		if (fd == &run->err_fd)
+			tail_add(&run->tail, chunk, (size_t)got);
+		else
+			buf_put(run->output, chunk, (size_t)got);
+	}
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+		close(STEAL_FD(*fd));
+	explicit_bzero(chunk, sizeof(chunk)); /* a credential helper's answer may have been in it */
+}
+
+static int drain_all(struct run *run, struct err *err)
+{
+	drain(&run->err_fd, run);
+	drain(&run->out_fd, run);
+	return run->output ? buf_check(run->output, "the output", err) : 0;
 }
 
 static int time_left(uint64_t end)
@@ -79,23 +147,22 @@ static uint64_t deadline(int timeout_ms)
 }
 
 /* Collects the output until the child has ended (a grandchild may hold the pipe for longer). */
-static int collect(const struct proc *proc, int fd, uint64_t end, struct tail *tail,
-		   struct err *err)
+static int collect(struct run *run, uint64_t end, struct err *err)
 {
-	struct pollfd polls[] = {{.fd = proc->pidfd, .events = POLLIN},
-				 {.fd = fd, .events = POLLIN}};
-
 	for (;;) {
+		struct pollfd polls[] = {{.fd = run->proc.pidfd, .events = POLLIN},
+					 {.fd = run->err_fd, .events = POLLIN},
+					 {.fd = run->out_fd, .events = POLLIN}};
 		int ready = poll(polls, ARRAY_SIZE(polls), time_left(end));
 
 		if (ready < 0 && errno != EINTR)
 			return err_sys(err, errno, "poll");
 		if (ready == 0)
 			return err_set(err, ERR_TIMEOUT, "took too long and was stopped");
-		if (!drain(fd, tail))
-			polls[1].fd = -1;
+		if (drain_all(run, err) < 0)
+			return -1;
 		if (ready > 0 && polls[0].revents)
-			return 0;
+			return drain_all(run, err); /* what came between read and end */
 	}
 }
 
@@ -106,35 +173,57 @@ static const char *program_name(const struct proc_spec *spec)
 	return slash ? slash + 1 : spec->argv[0];
 }
 
-int proc_run(const struct proc_spec *spec, int timeout_ms, struct err *err)
+/* Starts it with the pipes in place of the spec's own descriptors. */
+static int run_start(struct run *run, const struct proc_spec *spec, const struct view *input,
+		     struct err *err)
 {
 	struct proc_spec mine = *spec;
-	AUTO(proc_kill) struct proc proc = PROC_INIT;
-	AUTO_FD int out = -1, in = -1;
-	struct tail tail = {.len = 0};
-	char how[64];
-	int fds[2], status;
+	AUTO_FD int in = -1, out = -1, errors = -1;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "start '%s': pipe", spec->argv[0]);
-	out = fds[0];
-	mine.stderr_fd = in = fds[1];
-	if (proc_start(&mine, &proc, err) < 0)
+	if (open_pipe(&run->err_fd, &errors, err) < 0)
 		return -1;
-	close(STEAL_FD(in));
-	if (fcntl(out, F_SETFL, O_NONBLOCK) < 0)
-		return err_sys(err, errno, "%s: set O_NONBLOCK", program_name(spec));
-	if (collect(&proc, out, deadline(timeout_ms), &tail, err) < 0)
+	mine.stderr_fd = errors;
+	if (input) {
+		if (open_pipe(&run->out_fd, &out, err) < 0 || open_input(*input, &in, err) < 0)
+			return -1;
+		mine.stdin_fd = in;
+		mine.stdout_fd = out;
+	}
+	return proc_start(&mine, &run->proc, err);
+}
+
+static int run_helper(const struct proc_spec *spec, const struct view *input, struct buf *output,
+		      int timeout_ms, struct err *err)
+{
+	AUTO(run_done)
+	struct run run = {.proc = PROC_INIT, .err_fd = -1, .out_fd = -1, .output = output};
+	char how[64];
+	int status;
+
+	if (run_start(&run, spec, input, err) < 0)
 		return err_wrap(err, "%s", program_name(spec));
-	drain(out, &tail);
-	if (proc_wait(&proc, -1, &status, err) < 0)
+	if (collect(&run, deadline(timeout_ms), err) < 0)
+		return err_wrap(err, "%s", program_name(spec));
+	if (proc_wait(&run.proc, -1, &status, err) < 0)
 		return -1;
 	if (status == 0)
 		return 0;
 	proc_describe(status, how, sizeof(how));
-	if (tail.len == 0)
+	if (run.tail.len == 0)
 		return err_set(err, ERR_IO, "%s: %s", program_name(spec), how);
-	return err_set(err, ERR_IO, "%s: %s: %s", program_name(spec), how, tail_last_line(&tail));
+	return err_set(err, ERR_IO, "%s: %s: %s", program_name(spec), how,
+		       tail_last_line(&run.tail));
+}
+
+int proc_run(const struct proc_spec *spec, int timeout_ms, struct err *err)
+{
+	return run_helper(spec, NULL, NULL, timeout_ms, err);
+}
+
+int proc_run_io(const struct proc_spec *spec, struct view input, struct buf *output, int timeout_ms,
+		struct err *err)
+{
+	return run_helper(spec, &input, output, timeout_ms, err);
 }
 
 static ML_NORETURN void call_in_child(proc_call_fn *fn, void *arg, int fd, int parent_fd,

@@ -288,6 +288,38 @@ static void check_run(void)
 	CHECK(clock_monotonic_ms() - before < 2500);
 }
 
+static void check_run_io(void)
+{
+	struct proc_spec spec = PROC_SPEC_INIT;
+	AUTO_BUF struct buf out = BUF_INIT(200000);
+	struct err err = {0};
+	uint64_t before;
+
+	TEST("a helper reads its input and its answer comes back, as long as a few pipes");
+	shell(&spec.argv, "tr a-z A-Z; echo '!'; head -c 150000 /dev/zero");
+	CHECK(proc_run_io(&spec, VIEW_LIT("host\n"), &out, DEADLINE_MS, &err) == 0);
+	CHECK(out.len == 150007 && memcmp(out.ptr, "HOST\n!\n", 8) == 0);
+
+	TEST("the answer of a helper that fails is there too, and is no part of the error");
+	buf_clear(&out);
+	shell(&spec.argv, "echo secret; echo reason >&2; exit 1");
+	CHECK(proc_run_io(&spec, VIEW_LIT(""), &out, DEADLINE_MS, &err) < 0 && err.code == ERR_IO);
+	CHECK_STR(err.msg, "sh: exit status 1: reason");
+	CHECK_STR(out.ptr, "secret\n");
+
+	TEST("a helper that says too much is stopped");
+	before = clock_monotonic_ms();
+	shell(&spec.argv, "exec cat /dev/zero");
+	CHECK(proc_run_io(&spec, VIEW_LIT(""), &out, -1, &err) < 0 && err.code == ERR_LIMIT);
+	CHECK_STR(err.msg, "sh: the output is larger than 200000 bytes");
+
+	TEST("a flood of words does not outlast the deadline");
+	shell(&spec.argv, "exec cat /dev/zero >&2");
+	CHECK(proc_run(&spec, 50, &err) < 0 && err.code == ERR_TIMEOUT);
+	CHECK(clock_monotonic_ms() - before < DEADLINE_MS);
+	CHECK(waitpid(-1, NULL, WNOHANG) < 0);
+}
+
 static void give_square(void *arg, void *ret_result)
 {
 	int value = *(int *)arg, square = value * value;
@@ -351,6 +383,7 @@ int main(void)
 	check_parent_death(0, "a child dies with its parent");
 	check_parent_death(ALL_NAMESPACES, "a child in namespaces dies with its parent");
 	check_run();
+	check_run_io();
 	check_call();
 	check_find();
 	return tap_done();
