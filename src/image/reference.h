@@ -23,3 +23,10 @@ void reference_done(struct reference *reference);
 /* True when plain HTTP is right without being configured: the registry is on a loopback address or
  * name (localhost, *.localhost, 127.0.0.0/8, [::1]). */
 bool reference_is_loopback(const struct reference *reference);
+
+/* True for "host" or "host:port", as a reference may start with. */
+bool reference_is_registry(const char *text);
+
+/* The name of that registry in `struct reference`: "index.docker.io" for "docker.io", else `text`
+ * itself, borrowed. */
+const char *reference_registry_name(const char *text);
