@@ -261,6 +261,22 @@ static int add_whiteout(struct erofs_writer *writer, const char *path, struct er
 	return 0;
 }
 
+mode_t erofs_type_at(struct erofs_writer *writer, const char *path)
+{
+	static const mode_t modes[] = {
+		[EROFS_TYPE_REG] = S_IFREG,  [EROFS_TYPE_DIR] = S_IFDIR,
+		[EROFS_TYPE_CHR] = S_IFCHR,  [EROFS_TYPE_BLK] = S_IFBLK,
+		[EROFS_TYPE_FIFO] = S_IFIFO, [EROFS_TYPE_SOCK] = S_IFSOCK,
+		[EROFS_TYPE_LNK] = S_IFLNK,
+	};
+	struct erofs_node *node;
+	struct err err;
+
+	if (erofs_tree_find(&writer->tree, path, &node, &err) < 0)
+		return 0;
+	return erofs_node_is_dir(node) ? S_IFDIR : modes[node->inode->type];
+}
+
 int erofs_add_whiteout(struct erofs_writer *writer, const char *path, struct err *err)
 {
 	if (check_file_complete(writer, err) < 0)
@@ -305,19 +321,6 @@ static int patch_links(struct erofs_writer *writer, struct err *err)
 	return 0;
 }
 
-/* CRC-32C without the inversion at the end, as the kernel computes it. */
-static uint32_t crc32c(const char *bytes, size_t len)
-{
-	uint32_t crc = ~0u;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= (unsigned char)bytes[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82F63B78u : 0);
-	}
-	return crc;
-}
-
 static int write_super(struct erofs_writer *writer, const struct erofs_root *root,
 		       uint32_t xattr_block, struct err *err)
 {
@@ -336,7 +339,7 @@ static int write_super(struct erofs_writer *writer, const struct erofs_root *roo
 
 	memcpy(start, &super, sizeof(super));
 	memcpy(block + EROFS_ROOT_OFFSET, root, sizeof(*root));
-	super.checksum = htole32(crc32c(start, EROFS_BLOCK - EROFS_SUPER_OFFSET));
+	super.checksum = htole32(erofs_checksum(start));
 	memcpy(start, &super, sizeof(super));
 	return erofs_out_patch(&writer->out, 0, block, sizeof(block), err);
 }

@@ -85,6 +85,9 @@ int erofs_add_whiteout(struct erofs_writer *writer, const char *path, struct err
  * directory may be added before or after. */
 int erofs_set_opaque(struct erofs_writer *writer, const char *path, struct err *err);
 
+/* The type (S_IFDIR ...) of what has been added at `path`, 0 if nothing has. */
+mode_t erofs_type_at(struct erofs_writer *writer, const char *path);
+
 /* Writes what is left: directories, shared attributes, superblock.  Nothing is synced. */
 int erofs_finish(struct erofs_writer *writer, struct err *err);
 

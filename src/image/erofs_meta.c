@@ -150,3 +150,16 @@ void erofs_raw_encode(const struct erofs_raw *raw, int64_t build_time, char *ret
 	if (raw->tail.len > 0)
 		memcpy(at + raw->xattrs.len, raw->tail.ptr, raw->tail.len);
 }
+
+/* CRC-32C without the inversion at the end, as the kernel computes it. */
+uint32_t erofs_checksum(const char *super)
+{
+	uint32_t crc = ~0u;
+
+	for (size_t i = 0; i < EROFS_BLOCK - EROFS_SUPER_OFFSET; i++) {
+		crc ^= (unsigned char)super[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82F63B78u : 0);
+	}
+	return crc;
+}

@@ -56,3 +56,6 @@ bool erofs_raw_is_compact(const struct erofs_raw *raw, int64_t build_time);
 size_t erofs_raw_size(const struct erofs_raw *raw, int64_t build_time);
 /* Writes the inode, its attributes and its tail. */
 void erofs_raw_encode(const struct erofs_raw *raw, int64_t build_time, char *ret_bytes);
+
+/* The checksum of the superblock: over block 0 from `super` on, its checksum field being 0. */
+uint32_t erofs_checksum(const char *super);

@@ -57,6 +57,15 @@ static const char *split_name(const char *name, uint8_t *ret_index)
 	return NULL;
 }
 
+const char *erofs_xattr_prefix(uint8_t index)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		if (prefixes[i].index == index)
+			return prefixes[i].text;
+	}
+	return NULL;
+}
+
 bool erofs_xattr_storable(const char *name)
 {
 	uint8_t index;

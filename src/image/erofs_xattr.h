@@ -32,3 +32,6 @@ int erofs_xattrs_encode(struct erofs_xattrs *xattrs, const struct erofs_xattr *l
 /* The same for attributes encoded before and one more. */
 int erofs_xattrs_append(struct view encoded, const struct erofs_xattr *added, struct buf *ret_bytes,
 			struct err *err);
+
+/* The text that a prefix number stands for, NULL for an unknown one. */
+const char *erofs_xattr_prefix(uint8_t index);
