@@ -3,10 +3,16 @@
 #include "cli/commands.h"
 
 #include "cli/cmd_gc.h"
+#include "cli/cmd_image_check.h"
+#include "cli/cmd_image_gc.h"
+#include "cli/cmd_image_ls.h"
+#include "cli/cmd_image_rm.h"
 #include "cli/cmd_run.h"
+#include "cli/cmd_system_df.h"
 #include "cli/complete.h"
 #include "cli/completion.h"
 #include "cli/help.h"
+#include "cli/images.h"
 #include "cli/run_options.h"
 #include "cli/version.h"
 
@@ -47,6 +53,70 @@ static const struct cli_command completion_commands[] = {
 	{0},
 };
 
+static const struct cli_command image_commands[] = {
+	{
+		.name = "ls",
+		.aliases = {"list"},
+		.summary = "list the images of the store",
+		.options = image_ls_flags,
+		.options_size = sizeof(struct image_ls_options),
+		.run = cmd_image_ls,
+	},
+	{
+		.name = "rm",
+		.aliases = {"remove"},
+		.operands = "<tag>",
+		.summary = "remove an image",
+		.text = "Removes the local image of this tag, or else the one that came from a "
+			"registry, and frees what no other image shares. Sandboxes that run on it "
+			"go on.",
+		.min_args = 1,
+		.max_args = 1,
+		.complete = images_offer_tags,
+		.run = cmd_image_rm,
+	},
+	{
+		.name = "gc",
+		.summary = "free the blobs that no image names",
+		.run = cmd_image_gc,
+	},
+	{
+		.name = "prune",
+		.summary = "free what is not used",
+		.text = "Frees the blobs that no image names; with --all first removes every image "
+			"on which no sandbox runs. An image that was imported or built can then "
+			"not be pulled again.",
+		.options = image_prune_flags,
+		.options_size = sizeof(struct image_prune_options),
+		.run = cmd_image_prune,
+	},
+	{
+		.name = "check",
+		.summary = "look for damaged images",
+		.text = "Reads every blob and compares it with what it was when it was saved. One "
+			"that is damaged or missing is removed together with the images that need "
+			"it, so that the next pull brings them again; the exit status is then 1.",
+		.options = image_check_flags,
+		.options_size = sizeof(struct image_check_options),
+		.run = cmd_image_check,
+	},
+	{0},
+};
+
+static const struct cli_command system_commands[] = {
+	{
+		.name = "df",
+		.summary = "show the space that images and sandboxes take",
+		.text = "Shows the space that images and sandboxes take. What is reclaimable is "
+			"freed by \"image prune --all\" (images), \"image gc\" (unreferenced "
+			"blobs) and \"gc\" (sandboxes that have ended).",
+		.options = system_df_flags,
+		.options_size = sizeof(struct system_df_options),
+		.run = cmd_system_df,
+	},
+	{0},
+};
+
 static const struct cli_command root_commands[] = {
 	{
 		.name = "run",
@@ -60,6 +130,16 @@ static const struct cli_command root_commands[] = {
 		.options_init = run_options_init,
 		.options_done = run_options_done,
 		.run = cmd_run,
+	},
+	{
+		.name = "image",
+		.summary = "list, remove and check images",
+		.children = image_commands,
+	},
+	{
+		.name = "system",
+		.summary = "show what matchlock keeps",
+		.children = system_commands,
 	},
 	{
 		.name = "gc",

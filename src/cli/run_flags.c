@@ -5,17 +5,13 @@
 #include "base/alloc.h"
 #include "base/strv.h"
 #include "cli/complete.h"
+#include "cli/images.h"
 
 #include <stdlib.h>
 
 #define FIELD(member) offsetof(struct run_options, member)
 
 static const char *const accel_names[] = {"auto", "kvm", "tcg", NULL};
-
-static void offer_images(struct cli_candidates *candidates)
-{
-	cli_offer(candidates, "matchlock/base", "the small image that comes with matchlock");
-}
 
 const struct cli_option run_flags[] = {
 	{
@@ -25,7 +21,15 @@ const struct cli_option run_flags[] = {
 		.type = &cli_string,
 		.offset = FIELD(spec.image),
 		.required = true,
-		.complete = offer_images,
+		.complete = images_offer_refs,
+	},
+	{
+		.name = "pull",
+		.help = "ask the registry even if the image is in the store (--pull, "
+			"--pull=always), only if it is not (--pull=missing), or never",
+		.type = &images_pull_type,
+		.offset = FIELD(pull),
+		.complete = images_offer_policies,
 	},
 	{
 		.name = "interactive",

@@ -13,6 +13,7 @@
 #include "api/sandbox_spec.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "image/resolve.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ struct run_options {
 	/* By flags: image, cpus, memory_mb, disk_size_mb, timeout_s, hostname, dns_servers,
 	 * no_network, privileged.  By run_options_resolve(): env, add_hosts, image_config. */
 	struct sandbox_spec spec;
+	enum pull_policy pull;
 	bool timeout_set; /* only then the limit is enforced */
 	bool rm, tty, interactive;
 	char *entrypoint;

@@ -29,9 +29,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* What is said of an image that is nowhere: the one place to change once there is a pull. */
-#define NOT_IN_STORE \
-	"image %s is not in the local store; this build cannot pull yet: use matchlock/base"
+#define NOT_IN_STORE "image %s is not in the local store: 'matchlock pull' brings it"
 
 static const struct db_migration migrations[] = {
 	{1, "create_images",
@@ -84,7 +82,8 @@ static const struct db_migration own_migrations[] = {
 	 "CREATE TABLE blob_sums ("
 	 " digest TEXT NOT NULL PRIMARY KEY," /* names the blob */
 	 " size INTEGER NOT NULL,"
-	 " sum TEXT NOT NULL);"}, /* store_sum() */
+	 " mtime_ns INTEGER NOT NULL,"
+	 " sum TEXT NOT NULL);"}, /* blob_sum() */
 };
 
 int store_open(const char *cache_home, struct store **ret_store, struct err *err)

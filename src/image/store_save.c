@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "image/store_internal.h"
+#include "image/store_sum.h"
 #include "image/worker.h"
 
 #include <errno.h>
@@ -113,7 +114,8 @@ int store_save_pulled(struct store *store, const char *scope, const char *tag, c
 		return err_set(err, ERR_INVALID, "the image has no layers");
 	for (size_t i = 0; i < pulled->layer_count; i++)
 		layers[i] = pulled->layers[i].diff_id;
-	if (store_lock(store, &lock, err) < 0)
+	if (store_note_sums(store, layers, pulled->layer_count, err) < 0 ||
+	    store_lock(store, &lock, err) < 0)
 		return -1;
 	return store_save(store, &entry, err);
 }

@@ -119,7 +119,7 @@ static void test_schema(struct store *store)
 		   " dflt_value, '') || iif(pk, ' pk' || pk, ''), ', ') FROM"
 		   " pragma_table_info(m.name)) AS c FROM sqlite_master m WHERE type = 'table'"
 		   " ORDER BY m.name)",
-		   "blob_sums:digest TEXT1 pk1, size INTEGER1, sum TEXT1; "
+		   "blob_sums:digest TEXT1 pk1, size INTEGER1, mtime_ns INTEGER1, sum TEXT1; "
 		   "image_layers:scope TEXT1 pk1, tag TEXT1 pk2, ordinal INTEGER1 pk3, digest "
 		   "TEXT1, fs_type TEXT1 'erofs', size INTEGER1 0; "
 		   "images:scope TEXT1 pk1, tag TEXT1 pk2, digest TEXT1, size INTEGER1 0, "
@@ -151,8 +151,7 @@ static void test_find(struct store *store)
 
 	TEST("an image that is nowhere is named, quoted, with the remedy");
 	CHECK(store_find(store, "x\ny", &image, &err) < 0 && err.code == ERR_NOT_FOUND);
-	CHECK_STR(err.msg, "image \"x\\ny\" is not in the local store; this build cannot pull yet: "
-			   "use matchlock/base");
+	CHECK_STR(err.msg, "image \"x\\ny\" is not in the local store: 'matchlock pull' brings it");
 
 	TEST("the registry's entry is found, layers base first, with its configuration");
 	put_blob(store, digest_a, "layer a");
