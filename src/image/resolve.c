@@ -39,10 +39,9 @@ static int pull_and_save(struct store *store, const struct resolve_request *requ
 	};
 
 	if (reference_parse(request->ref, &reference, err) < 0 ||
-	    store_begin_pull(store, &pull, err) < 0)
+	    store_begin_pull(store, &pull, err) < 0 ||
+	    worker_pull(store, &pull_request, &pulled, err) < 0)
 		return -1;
-	if (worker_pull(store, &pull_request, &pulled, err) < 0)
-		return err_wrap(err, "pull image");
 	if (store_save_pulled(store, "registry", request->ref, "registry", &pulled, err) < 0)
 		return err_wrap(err, "save to store");
 	return found(store_lookup(store, "registry", request->ref, ret_image, err), request->ref,
