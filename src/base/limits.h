@@ -28,14 +28,16 @@ enum {
 
 	/* an image */
 	LIMIT_IMAGE_LAYERS = 128,
-	LIMIT_REGISTRY_NAME = 255,	     /* "host:port" */
-	LIMIT_REPOSITORY_NAME = 255,	     /* Docker's own */
-	LIMIT_IMAGE_MANIFESTS = 1024,	     /* of one index */
-	LIMIT_CREDENTIAL = 64 * 1024,	     /* what a credential helper may answer */
-	LIMIT_MANIFEST = 4 * 1024 * 1024,    /* bytes of a manifest or an index */
-	LIMIT_WORKER_LINE = 4 * 1024 * 1024, /* one message from or to the image worker */
-	LIMIT_REGISTRY_TOKEN = 64 * 1024,    /* bytes of a bearer token */
-	LIMIT_IMAGE_CONFIG_ITEMS = 16384,    /* words or variables of one list of its config */
+	LIMIT_REGISTRY_NAME = 255,		 /* "host:port" */
+	LIMIT_REPOSITORY_NAME = 255,		 /* Docker's own */
+	LIMIT_IMAGE_MANIFESTS = 1024,		 /* of one index */
+	LIMIT_CREDENTIAL = 64 * 1024,		 /* what a credential helper may answer */
+	LIMIT_MANIFEST = 4 * 1024 * 1024,	 /* bytes of a manifest or an index */
+	LIMIT_WORKER_LINE = 4 * 1024 * 1024,	 /* one message from or to the image worker */
+	LIMIT_WORKER_MEMORY = 512 * 1024 * 1024, /* of the image worker */
+	LIMIT_LAYER_RATIO = 2000, /* bytes of tar for one compressed: gzip cannot exceed 1032 */
+	LIMIT_REGISTRY_TOKEN = 64 * 1024, /* bytes of a bearer token */
+	LIMIT_IMAGE_CONFIG_ITEMS = 16384, /* words or variables of one list of its config */
 
 	/* a VM */
 	LIMIT_DISKS = 22,		 /* virtio-blk slots of the large device shape */
@@ -58,5 +60,6 @@ enum {
 };
 
 /* What does not fit into an int. */
-#define LIMIT_EROFS_IMAGE (UINT64_C(128) << 30) /* bytes of an EROFS image */
-#define LIMIT_EROFS_FILE  (UINT64_C(128) << 30) /* bytes of a file in it, holes included */
+#define LIMIT_IMAGE_UNPACKED (UINT64_C(64) << 30)  /* bytes of an image's layers as tar */
+#define LIMIT_EROFS_IMAGE    (UINT64_C(128) << 30) /* bytes of an EROFS image */
+#define LIMIT_EROFS_FILE     (UINT64_C(128) << 30) /* bytes of a file in it, holes included */

@@ -30,7 +30,8 @@ struct pull_request {
 	const struct reference *reference;
 	const char *platform; /* "linux/amd64"; NULL: the host's */
 	uint64_t max_size;    /* of the unpacked image; 0: the default of base/limits.h */
-	/* Called as bytes come in; may be NULL.  Returning false cancels: ERR_CANCELLED. */
+	/* Called as bytes come in, and with a layer_count of 0 while there is no news; may be NULL.
+	 * Returning false cancels: ERR_CANCELLED. */
 	bool (*progress)(void *ctx, const struct pull_progress *progress);
 	void *ctx;
 };
