@@ -13,28 +13,58 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "image/merged.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MKE2FS_TIMEOUT_MS = 60 * 1000 };
+enum {
+	MKE2FS_TIMEOUT_MS = 60 * 1000,
+	LAYER_DISKS = LIMIT_DISKS - 2, /* modules and upper take one each */
+};
+
+/* There is room: layers that would not fit are merged. */
+static void disk_put(struct disks *disks, int fd, enum agent_disk_role role)
+{
+	bool read_only = role != AGENT_DISK_UPPER;
+
+	assert(disks->count < LIMIT_DISKS);
+	disks->vm[disks->count] = (struct vm_disk){fd, read_only};
+	disks->agent[disks->count] = (struct agent_disk){.role = role, .read_only = read_only};
+	disks->count++;
+}
 
 static int disk_add(struct disks *disks, const char *path, enum agent_disk_role role,
 		    struct err *err)
 {
-	bool read_only = role != AGENT_DISK_UPPER;
-	int fd;
+	int fd = open(path, (role == AGENT_DISK_UPPER ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 
-	if (disks->count == LIMIT_DISKS)
-		return err_set(err, ERR_LIMIT, "the VM would need more than %d disks", LIMIT_DISKS);
-	fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, errno, "open disk '%s'", path);
-	disks->vm[disks->count] = (struct vm_disk){fd, read_only};
-	disks->agent[disks->count] = (struct agent_disk){.role = role, .read_only = read_only};
-	disks->count++;
+	disk_put(disks, fd, role);
+	return 0;
+}
+
+/* One disk a layer, base first; where they are too many, one for as many of the lowest as it
+ * takes. */
+static int layers_add(struct disks *disks, char *const *layers, struct err *err)
+{
+	size_t count = strv_count(layers);
+	size_t merged = count > LAYER_DISKS ? count - LAYER_DISKS + 1 : 0;
+	int fd;
+
+	if (merged > 0) {
+		if (merged_open(layers, merged, &fd, err) < 0)
+			return -1;
+		disk_put(disks, fd, AGENT_DISK_LAYER);
+	}
+	for (size_t i = merged; i < count; i++) {
+		if (disk_add(disks, layers[i], AGENT_DISK_LAYER, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -89,12 +119,9 @@ int disks_open(const char *vm_dir, char *const *layers, int64_t upper_mb, struct
 
 	*ret_disks = (struct disks){0};
 	if (path_artefact("modules.erofs", &modules, err) < 0 ||
-	    disk_add(ret_disks, modules, AGENT_DISK_MODULES, err) < 0)
+	    disk_add(ret_disks, modules, AGENT_DISK_MODULES, err) < 0 ||
+	    layers_add(ret_disks, layers, err) < 0)
 		return -1;
-	for (size_t i = 0; layers[i]; i++) {
-		if (disk_add(ret_disks, layers[i], AGENT_DISK_LAYER, err) < 0)
-			return -1;
-	}
 	if (upper_make(upper, upper_mb, err) < 0)
 		return err_wrap(err, "writable disk");
 	return disk_add(ret_disks, upper, AGENT_DISK_UPPER, err);
