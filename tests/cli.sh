@@ -42,10 +42,10 @@ done
 call run --help
 is "$code:$error" "0:" "run --help exits 0"
 for flag in --image --cpus --memory --timeout --disk-size --add-host --rm --dns-servers \
-	--no-network --entrypoint --graceful-shutdown -e -i -t -u -w; do
+	--pull --no-network --entrypoint --graceful-shutdown -e -i -t -u -w; do
 	like "$out" "* $flag*" "run --help shows $flag"
 done
-for flag in --detach --allow-host --secret --publish --volume --pull; do
+for flag in --detach --allow-host --secret --publish --volume; do
 	case $out in
 	*"$flag"*) not_ok "run --help does not show $flag, which does not exist yet" ;;
 	*) ok "run --help does not show $flag, which does not exist yet" ;;
@@ -61,7 +61,7 @@ is "$code:$out" "0:$long_help" "--help wins over everything that parses"
 call --help run
 is "$code:$out" "0:$long_help" "--help may stand before the command"
 wide=
-for words in "" run gc version completion "completion bash" help; do
+for words in "" run image "image prune" system gc version completion "completion bash" help; do
 	# shellcheck disable=SC2086
 	call help $words
 	[ "$code" = 0 ] || not_ok "help $words" "$error"
@@ -163,7 +163,7 @@ offers() {
 	call __completeNoDesc "$@"
 	is "$(echo $out)" "$want" "completes: $*<TAB>"
 }
-offers "run gc version completion help :4" ""
+offers "run image system gc version completion help :4" ""
 offers "run :4" r
 offers "--image --interactive :4" run --i
 offers "auto kvm tcg :4" run --accel ""
