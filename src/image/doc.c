@@ -46,6 +46,7 @@ int doc_read(const char *path, json_t **ret_object, struct err *err)
 {
 	AUTO(wipe) struct buf bytes = BUF_INIT(LIMIT_CONFIG_FILE);
 
+	buf_reserve(&bytes, LIMIT_CONFIG_FILE); /* growing would leave copies behind */
 	if (fd_read_file(AT_FDCWD, path, &bytes, err) < 0)
 		return -1;
 	return doc_parse((struct view){bytes.ptr, bytes.len}, path, ret_object, err);
@@ -92,4 +93,23 @@ int doc_list(json_t *object, const char *where, const char *key, size_t max, jso
 	if (json_array_size(*ret_list) > max)
 		return err_set(err, ERR_LIMIT, "%s%s has more than %zu items", where, key, max);
 	return 0;
+}
+
+static void wipe_texts(json_t *json)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (json_is_string(json))
+		explicit_bzero((char *)json_string_value(json), json_string_length(json));
+	json_array_foreach(json, i, item) wipe_texts(item);
+	json_object_foreach(json, key, item) wipe_texts(item);
+}
+
+void doc_wipe(json_t **json)
+{
+	wipe_texts(*json);
+	json_decref(*json);
+	*json = NULL;
 }

@@ -36,3 +36,6 @@ int doc_list(json_t *object, const char *where, const char *key, size_t max, jso
 
 /* ERR_INVALID "WHEREKEY must be RULE". */
 int doc_wrong(const char *where, const char *key, const char *rule, struct err *err);
+
+/* Overwrites every text in it and drops it; NULL then.  For what holds secrets. */
+void doc_wipe(json_t **json);
