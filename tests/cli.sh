@@ -61,7 +61,7 @@ is "$code:$out" "0:$long_help" "--help wins over everything that parses"
 call --help run
 is "$code:$out" "0:$long_help" "--help may stand before the command"
 wide=
-for words in "" run image "image prune" system gc version completion "completion bash" help; do
+for words in "" run pull image "image prune" system gc version completion "completion bash" help; do
 	# shellcheck disable=SC2086
 	call help $words
 	[ "$code" = 0 ] || not_ok "help $words" "$error"
@@ -163,7 +163,7 @@ offers() {
 	call __completeNoDesc "$@"
 	is "$(echo $out)" "$want" "completes: $*<TAB>"
 }
-offers "run image system gc version completion help :4" ""
+offers "run pull image system gc version completion help :4" ""
 offers "run :4" r
 offers "--image --interactive :4" run --i
 offers "auto kvm tcg :4" run --accel ""

@@ -14,8 +14,11 @@
 #include "base/auto.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "cli/images.h"
+#include "cli/progress.h"
 #include "cli/run_options.h"
 #include "cli/terminal.h"
+#include "image/resolve.h"
 #include "image/store.h"
 #include "sandbox/gc.h"
 #include "sandbox/relay.h"
@@ -319,12 +322,38 @@ static unsigned usable_cpus(void)
 	return (unsigned)CPU_COUNT(&set);
 }
 
+/* The image, pulled if need be: shown on a terminal, told in one line elsewhere. */
+static int find_image(const struct run_options *options, const char *cache_home,
+		      struct image **ret_image, struct err *err)
+{
+	AUTO(auto_store) struct store *store = NULL;
+	AUTO(progress_done) struct progress progress = {0};
+	AUTO_FREE char *size = NULL;
+	const struct resolve_request request = {
+		.ref = options->spec.image,
+		.policy = options->pull,
+		.progress = progress_update,
+		.ctx = &progress,
+	};
+	bool pulled;
+
+	progress_init(&progress, PROGRESS_NONE, 0);
+	if (store_open(cache_home, &store, err) < 0 ||
+	    resolve_image(store, &request, ret_image, &pulled, err) < 0)
+		return -1;
+	progress_done(&progress);
+	if (!pulled)
+		return 0;
+	size = images_size_text((*ret_image)->size);
+	fprintf(stderr, "Built rootfs from %s (%s)\n", request.ref, size);
+	return 0;
+}
+
 int cmd_run(struct cli *cli, int argc, char **argv, struct err *err)
 {
 	struct run_options *options = cli->options;
 	AUTO_FREE char *state_home = NULL;
 	AUTO_FREE char *cache_home = NULL;
-	AUTO(auto_store) struct store *store = NULL;
 	AUTO(auto_image) struct image *image = NULL;
 	struct run run = {.options = options, .spec = &options->spec};
 	int status;
@@ -337,8 +366,7 @@ int cmd_run(struct cli *cli, int argc, char **argv, struct err *err)
 		return err_set(err, ERR_INVALID, "Error: -it requires a TTY");
 	if (path_state_home(&state_home, err) < 0 || path_cache_home(&cache_home, err) < 0)
 		return -1;
-	if (store_open(cache_home, &store, err) < 0 ||
-	    store_find(store, options->spec.image, &image, err) < 0)
+	if (find_image(options, cache_home, &image, err) < 0)
 		return err_wrap(err, "building rootfs");
 	if (run_options_resolve(options, argv, &image->config, err) < 0)
 		return -1;

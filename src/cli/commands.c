@@ -5,8 +5,10 @@
 #include "cli/cmd_gc.h"
 #include "cli/cmd_image_check.h"
 #include "cli/cmd_image_gc.h"
+#include "cli/cmd_image_import.h"
 #include "cli/cmd_image_ls.h"
 #include "cli/cmd_image_rm.h"
+#include "cli/cmd_pull.h"
 #include "cli/cmd_run.h"
 #include "cli/cmd_system_df.h"
 #include "cli/complete.h"
@@ -76,6 +78,19 @@ static const struct cli_command image_commands[] = {
 		.run = cmd_image_rm,
 	},
 	{
+		.name = "import",
+		.operands = "<tag>",
+		.summary = "make an image of an archive on standard input",
+		.text = "Reads what \"docker save\" or \"skopeo copy ... oci-archive:\" wrote, "
+			"compressed "
+			"or not, and saves it under the tag.",
+		.examples = "  docker save app:1 | matchlock image import app:1\n",
+		.min_args = 1,
+		.max_args = 1,
+		.complete = images_offer_tags,
+		.run = cmd_image_import,
+	},
+	{
 		.name = "gc",
 		.summary = "free the blobs that no image names",
 		.run = cmd_image_gc,
@@ -132,8 +147,27 @@ static const struct cli_command root_commands[] = {
 		.run = cmd_run,
 	},
 	{
+		.name = "pull",
+		.operands = "<ref>",
+		.summary = "bring an image into the store",
+		.text = "Brings an image from its registry into the store, unless it is there "
+			"under "
+			"just this reference. Layers that other images have are not fetched again. "
+			"Credentials are those of docker and podman.",
+		.examples =
+			"  matchlock pull alpine:3.20\n"
+			"  matchlock pull --tag app registry.example:5000/team/app@sha256:...\n",
+		.min_args = 1,
+		.max_args = 1,
+		.options = pull_flags,
+		.options_size = sizeof(struct pull_options),
+		.options_done = pull_options_done,
+		.complete = images_offer_refs,
+		.run = cmd_pull,
+	},
+	{
 		.name = "image",
-		.summary = "list, remove and check images",
+		.summary = "list, import, remove and check images",
 		.children = image_commands,
 	},
 	{
