@@ -115,15 +115,23 @@ static int open_locked(const struct blobs *blobs, const char *temp)
 	return -2;
 }
 
+enum { NAME_SIZE = sizeof((struct blob){0}.name) };
+
+static void name_of(const char *diff_id, char ret_name[NAME_SIZE])
+{
+	char *colon;
+
+	snprintf(ret_name, NAME_SIZE, "%.80s.erofs", diff_id);
+	colon = strchr(ret_name, ':');
+	assert(colon && !strchr(ret_name, '/'));
+	*colon = '_';
+}
+
 int blob_begin(struct blobs *blobs, const char *diff_id, struct blob *ret_blob, struct err *err)
 {
 	struct blob blob = {.blobs = blobs, .fd = -2};
-	char *colon;
 
-	snprintf(blob.name, sizeof(blob.name), "%.80s.erofs", diff_id);
-	colon = strchr(blob.name, ':');
-	assert(colon && !strchr(blob.name, '/'));
-	*colon = '_';
+	name_of(diff_id, blob.name);
 	snprintf(blob.temp, sizeof(blob.temp), "%s.tmp", blob.name);
 	while (blob.fd == -2) {
 		if (exists(blobs, blob.name))
@@ -160,4 +168,23 @@ void blob_abandon(struct blob *blob)
 		return;
 	end_temp(blob, NULL);
 	close(STEAL_FD(blob->fd));
+}
+
+int blob_open(struct blobs *blobs, const char *diff_id, int *ret_fd, struct err *err)
+{
+	char name[NAME_SIZE];
+
+	name_of(diff_id, name);
+	*ret_fd = openat(blobs->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return err_sys(err, errno, "open '%s' in the image store", name);
+	return 0;
+}
+
+int blob_scratch(struct blobs *blobs, int *ret_fd, struct err *err)
+{
+	*ret_fd = openat(blobs->dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	if (*ret_fd < 0)
+		return err_sys(err, errno, "create a file in the image store");
+	return 0;
 }

@@ -37,3 +37,9 @@ int blob_commit(struct blob *blob, struct err *err);
 
 /* Removes what was not committed.  An empty `blob` is allowed. */
 void blob_abandon(struct blob *blob);
+
+/* The finished blob of a diff id, for reading. */
+int blob_open(struct blobs *blobs, const char *diff_id, int *ret_fd, struct err *err);
+
+/* An empty file without a name. */
+int blob_scratch(struct blobs *blobs, int *ret_fd, struct err *err);

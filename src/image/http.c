@@ -49,7 +49,9 @@ struct exchange {
 	uint64_t skip;	      /* bytes of the body that the sink has had already */
 	uint64_t range_start; /* of Content-Range */
 	unsigned retry_after_s;
-	bool started, failed; /* the body has begun; *err is final */
+	bool started;	  /* the body has begun */
+	bool failed;	  /* *err is set and final */
+	bool sink_failed; /* it is the sink's */
 };
 
 struct http *http_new(const struct http_config *config)
@@ -196,8 +198,10 @@ static int feed(struct exchange *exchange, const char *bytes, size_t len)
 		return err_set(exchange->err, ERR_PROTOCOL,
 			       "sends more than the %llu bytes it said",
 			       (unsigned long long)request->size);
-	if (len && request->sink(request->ctx, bytes, len, exchange->err) < 0)
+	if (len && request->sink(request->ctx, bytes, len, exchange->err) < 0) {
+		exchange->sink_failed = true;
 		return -1;
+	}
 	request->at += len;
 	return 0;
 }
@@ -438,6 +442,8 @@ int http_send(struct http *http, struct http_request *request, struct http_respo
 			failures = 0;
 			pause = http->config->backoff_ms;
 		}
+		if (exchange.sink_failed)
+			return -1;
 		if (rc < 0 || ++failures >= tries || total >= CUTS_MAX)
 			return rc == 0 ? 0 : err_wrap(err, "%s", host);
 		wait_ms(MAX(pause, exchange.retry_after_s * UINT64_C(1000)));

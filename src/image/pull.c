@@ -15,16 +15,21 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/strv.h"
 #include "image/blobs.h"
 #include "image/layer.h"
+#include "image/merge.h"
 #include "image/registry.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	THREADS_MAX = 3,
@@ -44,9 +49,11 @@ struct pull {
 	struct manifest manifest;
 	char **diff_ids;
 
-	pthread_mutex_t lock; /* for what follows and for sink->report */
-	size_t next;	      /* layer to be taken */
-	uint64_t unpacked;    /* bytes of tar so far */
+	pthread_mutex_t lock;	/* for what follows and for sink->report */
+	pthread_cond_t changed; /* `finished` or `failed` */
+	bool *finished;		/* layers */
+	size_t next;		/* layer to be taken */
+	uint64_t unpacked;	/* bytes of tar so far */
 	bool failed;
 	struct err first; /* error */
 };
@@ -64,6 +71,8 @@ static void pull_done(struct pull *pull)
 	registry_free(pull->registry);
 	manifest_done(&pull->manifest);
 	strv_free(pull->diff_ids);
+	free(pull->finished);
+	pthread_cond_destroy(&pull->changed);
 	pthread_mutex_destroy(&pull->lock);
 }
 
@@ -115,6 +124,61 @@ static int check_layer(struct pull *pull, size_t index, const struct layer_resul
 	return 0;
 }
 
+/* Waits for the layers below `index`; false when there is no more use. */
+static bool wait_for_lower(struct pull *pull, size_t index)
+{
+	bool failed;
+
+	pthread_mutex_lock(&pull->lock);
+	for (size_t i = 0; i < index && !pull->failed;) {
+		if (pull->finished[i])
+			i++;
+		else
+			pthread_cond_wait(&pull->changed, &pull->lock);
+	}
+	failed = pull->failed;
+	pthread_mutex_unlock(&pull->lock);
+	return !failed;
+}
+
+static void close_all(struct merge_links_spec *spec)
+{
+	for (size_t i = 0; i < spec->lower_count; i++)
+		close(spec->lower_fds[i]);
+	if (spec->layer_fd >= 0)
+		close(spec->layer_fd);
+}
+
+/* Hard links into the layers below: the layer is written anew with what they lead to. */
+static int add_links(struct pull *pull, size_t index, const struct layer_result *result,
+		     struct blob *blob, struct err *err)
+{
+	AUTO_FREE int *lower = xcalloc(index + 1, sizeof(*lower));
+	AUTO_FREE struct merge_link *links = xcalloc(result->link_count, sizeof(*links));
+	AUTO(close_all)
+	struct merge_links_spec spec = {.layer_fd = -1,
+					.lower_fds = lower,
+					.links = links,
+					.link_count = result->link_count,
+					.out_fd = blob->fd};
+
+	if (!wait_for_lower(pull, index))
+		return err_set(err, ERR_CANCELLED, "another layer has failed");
+	for (; spec.lower_count < index; spec.lower_count++) {
+		if (blob_open(pull->sink->blobs, pull->diff_ids[spec.lower_count],
+			      &lower[spec.lower_count], err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < result->link_count; i++)
+		links[i] = (struct merge_link){result->links[i].path, result->links[i].link};
+	if (blob_scratch(pull->sink->blobs, &spec.layer_fd, err) < 0 ||
+	    fd_copy_sparse(blob->fd, spec.layer_fd, "layer", err) < 0)
+		return -1;
+	if (ftruncate(blob->fd, 0) < 0 || lseek(blob->fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "empty '%s'", blob->temp);
+	return merge_links(&spec, err);
+}
+
 static int fetch_layer(struct transfer *transfer, struct http *http, struct blob *blob,
 		       struct err *err)
 {
@@ -123,7 +187,7 @@ static int fetch_layer(struct transfer *transfer, struct http *http, struct blob
 	const struct descriptor *item = &pull->manifest.items[index];
 	const struct layer_limits limits = {pull->job->max_size, LIMIT_LAYER_RATIO};
 	AUTO(auto_layer) struct layer *layer = NULL;
-	struct layer_result result;
+	AUTO(layer_result_done) struct layer_result result = {0};
 
 	if (layer_open(blob->fd, &limits, &layer, err) < 0)
 		return -1;
@@ -131,6 +195,8 @@ static int fetch_layer(struct transfer *transfer, struct http *http, struct blob
 	if (registry_blob(pull->registry, http, item->digest, item->size, take_bytes, transfer,
 			  err) < 0 ||
 	    layer_finish(layer, &result, err) < 0 || check_layer(pull, index, &result, err) < 0)
+		return -1;
+	if (result.link_count > 0 && add_links(pull, index, &result, blob, err) < 0)
 		return -1;
 	return blob_commit(blob, err);
 }
@@ -150,6 +216,10 @@ static int pull_layer(struct pull *pull, struct http *http, size_t index, struct
 		return -1;
 	if (!cached && (report(&transfer, err) < 0 || fetch_layer(&transfer, http, &blob, err) < 0))
 		return err_wrap(err, "layer %s", item->digest);
+	pthread_mutex_lock(&pull->lock);
+	pull->finished[index] = true;
+	pthread_cond_broadcast(&pull->changed);
+	pthread_mutex_unlock(&pull->lock);
 	transfer.progress.cached = cached;
 	transfer.progress.finished = true;
 	return report(&transfer, err);
@@ -173,6 +243,7 @@ static void fail(struct pull *pull, const struct err *err)
 	if (!pull->failed)
 		pull->first = *err;
 	pull->failed = true;
+	pthread_cond_broadcast(&pull->changed);
 	pthread_mutex_unlock(&pull->lock);
 }
 
@@ -208,6 +279,7 @@ static int pull_layers(struct pull *pull, struct err *err)
 	size_t count = thread_count(pull), started = 0;
 	int errnum = 0;
 
+	pull->finished = xcalloc(pull->manifest.count, sizeof(*pull->finished));
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	while (started < count && errnum == 0) {
@@ -323,7 +395,8 @@ int pull_run(const struct worker_job *job, const struct pull_sink *sink, struct 
 					    .connect_ms = CONNECT_MS,
 					    .stall_ms = STALL_MS,
 					    .backoff_ms = BACKOFF_MS},
-			    .lock = PTHREAD_MUTEX_INITIALIZER};
+			    .lock = PTHREAD_MUTEX_INITIALIZER,
+			    .changed = PTHREAD_COND_INITIALIZER};
 	AUTO(pulled_done) struct pulled pulled = {0};
 	AUTO(auto_http) struct http *http = http_new(&pull.http_config);
 
