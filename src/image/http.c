@@ -287,7 +287,8 @@ static void set_up(struct exchange *exchange, const char *url, char *error)
 	SET(CONNECTTIMEOUT_MS, (long)config->connect_ms);
 	SET(LOW_SPEED_LIMIT, 1L);
 	SET(LOW_SPEED_TIME, (long)(config->stall_ms + 999) / 1000);
-	SET(BUFFERSIZE, (long)RECEIVE_SIZE);
+	/* Refused while a failed transfer's buffer, of this size, is still held. */
+	(void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
 	SET(HEADERFUNCTION, on_header);
 	SET(HEADERDATA, exchange);
 	SET(WRITEFUNCTION, on_body);
