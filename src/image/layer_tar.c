@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,7 +41,8 @@ struct tar {
 	struct buf path, link;	     /* of the entry, cleaned */
 	struct buf links;      /* struct layer_link that are unresolved, by two strings each */
 	char *name;	       /* of the last entry, as it is in the tar; NULL: none yet */
-	uint64_t header_bytes; /* handed out while a header is read */
+	bool in_header;	       /* what is handed out belongs to a header */
+	uint64_t header_bytes; /* of it */
 	struct err source;     /* why the pipe gave no more */
 };
 
@@ -50,6 +52,7 @@ static la_ssize_t read_block(struct archive *archive, void *ctx, const void **re
 	struct view bytes = {NULL, 0};
 	int result = block_pipe_next(tar->spec->pipe, &bytes, &tar->source);
 
+	tar->header_bytes += tar->in_header ? bytes.len : 0;
 	if (result > 0 && tar->header_bytes > LIMIT_LAYER_HEADER) {
 		err_set_(&tar->source, ERR_LIMIT, "a header is larger than %d bytes",
 			 LIMIT_LAYER_HEADER);
@@ -60,7 +63,6 @@ static la_ssize_t read_block(struct archive *archive, void *ctx, const void **re
 		return -1;
 	}
 	digest_update(tar->digest, bytes.ptr, bytes.len);
-	tar->header_bytes += bytes.len;
 	*ret_bytes = bytes.ptr;
 	return (la_ssize_t)bytes.len;
 }
@@ -91,7 +93,9 @@ static int next_entry(struct tar *tar, struct archive_entry **ret_entry, struct 
 	int code;
 
 	tar->header_bytes = 0;
+	tar->in_header = true;
 	code = archive_read_next_header(tar->archive, ret_entry);
+	tar->in_header = false;
 	if (code == ARCHIVE_EOF)
 		return 0;
 	if (code < ARCHIVE_WARN) {
