@@ -52,6 +52,8 @@ check "the supervisor needs less than 40 MiB for it ($peak KiB)" [ "$peak" -lt 4
 # An output that goes away ends the run, and leaves nothing.
 base -- sh -c 'while :; do echo y; done' 2>"$work/err" | head -1 >"$work/out1"
 is "$(cat "$work/out1")" y "output into head"
+base -- yes 2>"$work/err" | { sleep 8; head -1 >"$work/out1"; }
+like "$(cat "$work/err")" '*roken pipe*' "output that waits for a reader who goes away: the reason"
 base -- sh -c 'while :; do echo y; done' >/dev/full 2>"$work/err"
 is "$?" 1 "output into a full disk: exit 1"
 like "$(cat "$work/err")" '*No space left on device*' "and the reason"

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXIT_WAIT_MS = 1000, REASON_LINES = 3, REASON_MAX = 400 };
+enum { EXIT_WAIT_MS = 1000, REASON_LINES = 3, REASON_MAX = 400, PIPE_HOLDS = 64 * 1024 };
 
 /* A pipe that the VM writes and we read. */
 struct drain {
@@ -49,39 +49,36 @@ struct machine {
 	unsigned handles;
 };
 
-/* Reads what is there; false at the end. */
-static bool drain_read(struct drain *drain)
+/* Reads once what is there: as read(2). */
+static ssize_t drain_read(struct drain *drain)
 {
 	char chunk[16384];
 	ssize_t got = read(drain->fd, chunk, sizeof(chunk));
 	struct view bytes = {chunk, (size_t)MAX(got, 0)};
 
-	if (got < 0)
-		return errno == EAGAIN || errno == EINTR;
 	tail_put(&drain->tail, bytes);
 	vm_log_write(drain->machine->log, bytes);
-	return got > 0;
+	return got;
 }
 
 static void on_drain(uv_poll_t *poll, int status, int events)
 {
 	struct drain *drain = poll->data;
+	ssize_t got = status < 0 ? 0 : drain_read(drain);
 
 	(void)events;
-	if (status < 0 || !drain_read(drain))
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 		uv_poll_stop(poll);
 }
 
-/* What is left in a pipe whose writer is gone. */
+/* What is left in a pipe whose writer is gone.  A VM that only broke its channel may write on: no
+ * more is read than a pipe holds. */
 static void drain_rest(struct drain *drain)
 {
-	size_t before;
+	ssize_t got = 1;
 
-	do {
-		before = drain->tail.len;
-		if (!drain_read(drain))
-			return;
-	} while (drain->tail.len != before);
+	for (size_t done = 0; done < PIPE_HOLDS && got > 0; done += (size_t)MAX(got, 0))
+		got = drain_read(drain);
 }
 
 static void add_reason(struct buf *text, const char *who, const struct drain *drain)

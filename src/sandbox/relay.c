@@ -117,10 +117,6 @@ static void on_output_writable(uv_poll_t *poll, int status, int events)
 	ssize_t done;
 
 	(void)events;
-	if (status < 0) {
-		output_failed(port, -status);
-		return;
-	}
 	done = output_write(port, (struct view){port->queue.ptr, port->queue.len});
 	if (done < 0)
 		return;
@@ -129,6 +125,8 @@ static void on_output_writable(uv_poll_t *poll, int status, int events)
 		session_consumed(port->relay->session, port->channel, (size_t)done);
 	if (port->queue.len == 0)
 		port_stop(port);
+	else if (status < 0) /* stopped by libuv for an error that did not show in the write */
+		uv_poll_start(poll, UV_WRITABLE, on_output_writable);
 	relay_check_end(port->relay);
 }
 

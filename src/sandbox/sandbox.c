@@ -192,8 +192,14 @@ static void on_setup_message(void *ctx, uint8_t type, struct view payload)
 static void on_setup_closed(void *ctx)
 {
 	struct sandbox *sandbox = ctx;
+	bool all = mux_is_ending(sandbox->setup);
+	struct err err;
 
 	mux_close(STEAL(sandbox->setup));
+	if (all || sandbox->ready)
+		return; /* the end of the machine follows and says why; or all is well */
+	err_set_(&err, ERR_PROTOCOL, "the guest agent gave the set-up up without a word");
+	tell_ended(sandbox, &err);
 }
 
 static const struct mux_stream_ops setup_ops = {

@@ -3,8 +3,8 @@
  * The host's end of an EXEC stream: see session.h.
  *
  * Happy path: OPEN, STARTED, data both ways, EXITED, CLOSE from the guest, CLOSE from us.
- * Failure modes: FAILED before STARTED gives the guest's reason; a CLOSE without EXITED or FAILED
- * means that the VM or the channel is gone.  A malformed message counts as lost too.
+ * Failure modes: FAILED before STARTED gives the guest's reason; without EXITED or FAILED the
+ * channel is gone, or the agent is not to be trusted any more.
  */
 #include "sandbox/session.h"
 
@@ -91,9 +91,12 @@ static void on_closed(void *ctx)
 	struct err err;
 
 	if (!session->has_result) {
-		err_set_(&err, ERR_IO, "the connection to the guest agent was lost");
+		session->result.lost = mux_is_ending(session->stream);
+		err_set_(&err, ERR_PROTOCOL, "%s",
+			 session->result.lost
+				 ? "the connection to the guest agent was lost"
+				 : "the guest agent gave the command up without a result");
 		lose(session, &err);
-		session->result.lost = true;
 	}
 	mux_close(session->stream);
 	session->ops->ended(session->ctx, &session->result);

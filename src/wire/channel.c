@@ -135,15 +135,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct channel *channel = poll->data;
 
-	if (status < 0) {
-		struct err err;
-
-		err_set_(&err, ERR_IO, "channel: %s", uv_strerror(status));
-		channel_break(channel, &err);
-		return;
-	}
-	if (events & UV_READABLE)
+	/* After an error (the peer died with unread bytes) libuv has stopped; what came before the
+	 * error is read first, then it shows in read by its name. */
+	if (status < 0 || (events & UV_READABLE))
 		on_readable(channel);
+	if (status < 0 && !channel->broken)
+		poll_for(channel, channel->waiting);
 	if ((events & UV_WRITABLE) && !channel->broken)
 		channel_flush(channel);
 }

@@ -157,6 +157,11 @@ void mux_free(struct mux *mux)
 	mux_busy_leave(mux);
 }
 
+bool mux_is_ending(const struct mux_stream *stream)
+{
+	return stream->mux->failed;
+}
+
 /* --- output --- */
 
 static void header_write(char *at, uint32_t stream, uint8_t type, uint8_t channel, size_t length)

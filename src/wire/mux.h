@@ -68,6 +68,9 @@ struct mux *mux_new(enum mux_side side, size_t max_message, const struct mux_ops
 /* Tells every stream `closed` and frees all; allowed from within a callback. */
 void mux_free(struct mux *mux);
 
+/* In `closed`: true when all streams end, false when the peer ended this one. */
+bool mux_is_ending(const struct mux_stream *stream);
+
 /* Takes bytes from the peer.  -1 (ERR_PROTOCOL, ERR_LIMIT) is final: stop reading, free the mux. */
 int mux_receive(struct mux *mux, const void *bytes, size_t len, struct err *err);
 
