@@ -13,9 +13,10 @@ test_uid=${MATCHLOCK_TEST_UID:-47011}
 work=$(mktemp -d "${TMPDIR:-/tmp}/matchlock-test.XXXXXX")
 cleanup_fn rm -rf "$work"
 home=$work/home
-mkdir -p "$home" "$work/bin" "$work/lib"
+mkdir -p "$home" "$work/bin" "$work/lib" "$work/libexec"
 cp "$MATCHLOCK_BUILD/bin/matchlock" "$work/bin/"
 cp -rL --sparse=always "$MATCHLOCK_BUILD/lib/matchlock" "$work/lib/"
+cp -rL "$MATCHLOCK_BUILD/libexec/matchlock" "$work/libexec/"
 ml=$work/bin/matchlock
 
 if [ "$(id -u)" -eq 0 ]; then
