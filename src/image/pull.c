@@ -15,21 +15,18 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/limits.h"
 #include "base/strv.h"
 #include "image/blobs.h"
 #include "image/layer.h"
-#include "image/merge.h"
+#include "image/layer_links.h"
 #include "image/registry.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	THREADS_MAX = 3,
@@ -141,44 +138,6 @@ static bool wait_for_lower(struct pull *pull, size_t index)
 	return !failed;
 }
 
-static void close_all(struct merge_links_spec *spec)
-{
-	for (size_t i = 0; i < spec->lower_count; i++)
-		close(spec->lower_fds[i]);
-	if (spec->layer_fd >= 0)
-		close(spec->layer_fd);
-}
-
-/* Hard links into the layers below: the layer is written anew with what they lead to. */
-static int add_links(struct pull *pull, size_t index, const struct layer_result *result,
-		     struct blob *blob, struct err *err)
-{
-	AUTO_FREE int *lower = xcalloc(index + 1, sizeof(*lower));
-	AUTO_FREE struct merge_link *links = xcalloc(result->link_count, sizeof(*links));
-	AUTO(close_all)
-	struct merge_links_spec spec = {.layer_fd = -1,
-					.lower_fds = lower,
-					.links = links,
-					.link_count = result->link_count,
-					.out_fd = blob->fd};
-
-	if (!wait_for_lower(pull, index))
-		return err_set(err, ERR_CANCELLED, "another layer has failed");
-	for (; spec.lower_count < index; spec.lower_count++) {
-		if (blob_open(pull->sink->blobs, pull->diff_ids[spec.lower_count],
-			      &lower[spec.lower_count], err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < result->link_count; i++)
-		links[i] = (struct merge_link){result->links[i].path, result->links[i].link};
-	if (blob_scratch(pull->sink->blobs, &spec.layer_fd, err) < 0 ||
-	    fd_copy_sparse(blob->fd, spec.layer_fd, "layer", err) < 0)
-		return -1;
-	if (ftruncate(blob->fd, 0) < 0 || lseek(blob->fd, 0, SEEK_SET) < 0)
-		return err_sys(err, errno, "empty '%s'", blob->temp);
-	return merge_links(&spec, err);
-}
-
 static int fetch_layer(struct transfer *transfer, struct http *http, struct blob *blob,
 		       struct err *err)
 {
@@ -196,7 +155,9 @@ static int fetch_layer(struct transfer *transfer, struct http *http, struct blob
 			  err) < 0 ||
 	    layer_finish(layer, &result, err) < 0 || check_layer(pull, index, &result, err) < 0)
 		return -1;
-	if (result.link_count > 0 && add_links(pull, index, &result, blob, err) < 0)
+	if (result.link_count > 0 && !wait_for_lower(pull, index))
+		return err_set(err, ERR_CANCELLED, "another layer has failed");
+	if (layer_links_add(pull->diff_ids, index, &result, blob, err) < 0)
 		return -1;
 	return blob_commit(blob, err);
 }

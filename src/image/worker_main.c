@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/confine.h"
 #include "image/blobs.h"
+#include "image/import.h"
 #include "image/pull.h"
 #include "image/worker_protocol.h"
 
@@ -75,6 +76,8 @@ static int run(struct blobs *blobs, struct pulled *pulled, struct err *err)
 		return err_sys(err, errnum, "start a thread");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(err, ERR_INTERNAL, "libcurl does not start");
+	if (job.import)
+		return import_run(&job, WORKER_INPUT_FD, &sink, pulled, err);
 	return pull_run(&job, &sink, pulled, err);
 }
 
