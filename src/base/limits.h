@@ -38,10 +38,10 @@ enum {
 	LIMIT_WORKER_LINE = 4 * 1024 * 1024,	 /* one message from or to the image worker */
 	LIMIT_WORKER_MEMORY = 512 * 1024 * 1024, /* of the image worker */
 	LIMIT_LAYER_RATIO = 2000, /* bytes of tar for one compressed: gzip cannot exceed 1032 */
-	LIMIT_LAYER_HEADER = 2 * 1024 * 1024, /* what one entry of a layer has before its content */
-	LIMIT_LAYER_LINKS = 8 * 1024 * 1024,  /* bytes of the names of hard links to other layers */
-	LIMIT_REGISTRY_TOKEN = 64 * 1024,     /* bytes of a bearer token */
-	LIMIT_IMAGE_CONFIG_ITEMS = 16384,     /* words or variables of one list of its config */
+	LIMIT_TAR_HEADER = 2 * 1024 * 1024,  /* what one entry of a tar has before its content */
+	LIMIT_LAYER_LINKS = 8 * 1024 * 1024, /* bytes of the names of hard links to other layers */
+	LIMIT_REGISTRY_TOKEN = 64 * 1024,    /* bytes of a bearer token */
+	LIMIT_IMAGE_CONFIG_ITEMS = 16384,    /* words or variables of one list of its config */
 
 	/* a VM */
 	LIMIT_DISKS = 22,		 /* virtio-blk slots of the large device shape */

@@ -2,15 +2,10 @@
 /*
  * See layer_tar.h.
  *
- * Happy path: libarchive pulls blocks from the pipe, where they lie, and gives entry after entry;
+ * Happy path: the reader pulls blocks from the pipe, where they lie, and gives entry after entry;
  * each goes to the EROFS writer.  Behind the end of the archive the rest is read for the digest.
  *
- * libarchive only reads tar here: no filters, no other formats.  In the locale "C", which is ours,
- * names that are not ASCII come as they are in the tar (pax headers too: it warns that it cannot
- * convert them, and that is all).  What it would read into memory (names, attributes, maps of
- * sparse files) is bounded by counting the bytes that it takes for one header.
- *
- * Failure modes: the pipe's (the stream is corrupt or ends early, a cap is reached), libarchive's
+ * Failure modes: the pipe's (the stream is corrupt or ends early, a cap is reached), the reader's
  * (the tar is corrupt), the writer's (a path or an attribute that is refused, a full disk).
  */
 #include "image/layer_tar.h"
@@ -20,13 +15,12 @@
 #include "base/text.h"
 #include "image/erofs.h"
 #include "image/layer_path.h"
+#include "image/tar_reader.h"
 
 #include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,36 +29,22 @@
 struct tar {
 	const struct layer_tar_spec *spec;
 	struct layer_result *result;
-	struct archive *archive;
+	struct tar_reader *reader;
 	struct digest *digest;
 	struct erofs_writer *writer; /* NULL before the first entry */
 	struct buf path, link;	     /* of the entry, cleaned */
-	struct buf links;      /* struct layer_link that are unresolved, by two strings each */
-	char *name;	       /* of the last entry, as it is in the tar; NULL: none yet */
-	bool in_header;	       /* what is handed out belongs to a header */
-	uint64_t header_bytes; /* of it */
-	struct err source;     /* why the pipe gave no more */
+	struct buf links; /* struct layer_link that are unresolved, by two strings each */
+	char *name;	  /* of the last entry, as it is in the tar; NULL: none yet */
 };
 
-static la_ssize_t read_block(struct archive *archive, void *ctx, const void **ret_bytes)
+static int take_block(void *ctx, struct view *ret_bytes, struct err *err)
 {
 	struct tar *tar = ctx;
-	struct view bytes = {NULL, 0};
-	int result = block_pipe_next(tar->spec->pipe, &bytes, &tar->source);
+	int result = block_pipe_next(tar->spec->pipe, ret_bytes, err);
 
-	tar->header_bytes += tar->in_header ? bytes.len : 0;
-	if (result > 0 && tar->header_bytes > LIMIT_LAYER_HEADER) {
-		err_set_(&tar->source, ERR_LIMIT, "a header is larger than %d bytes",
-			 LIMIT_LAYER_HEADER);
-		result = -1;
-	}
-	if (result < 0) {
-		archive_set_error(archive, EIO, "%s", tar->source.msg);
-		return -1;
-	}
-	digest_update(tar->digest, bytes.ptr, bytes.len);
-	*ret_bytes = bytes.ptr;
-	return (la_ssize_t)bytes.len;
+	if (result > 0)
+		digest_update(tar->digest, ret_bytes->ptr, ret_bytes->len);
+	return result;
 }
 
 static int wrap_entry(const struct tar *tar, struct err *err)
@@ -74,35 +54,18 @@ static int wrap_entry(const struct tar *tar, struct err *err)
 	return err_wrap(err, "entry %s", quoted);
 }
 
-/* What made libarchive fail. */
-static int read_error(const struct tar *tar, struct err *err)
-{
-	const char *text = archive_error_string(tar->archive);
-
-	if (tar->source.code != ERR_NONE) {
-		*err = tar->source;
-		return -1;
-	}
-	return err_set(err, ERR_PROTOCOL, "%s", text ? text : "the tar is corrupt");
-}
-
 /* 1 with an entry, 0 at the end of the archive. */
 static int next_entry(struct tar *tar, struct archive_entry **ret_entry, struct err *err)
 {
+	int more = tar_reader_next(tar->reader, ret_entry, err);
 	const char *name;
-	int code;
 
-	tar->header_bytes = 0;
-	tar->in_header = true;
-	code = archive_read_next_header(tar->archive, ret_entry);
-	tar->in_header = false;
-	if (code == ARCHIVE_EOF)
+	if (more == 0)
 		return 0;
-	if (code < ARCHIVE_WARN) {
-		read_error(tar, err);
-		if (!tar->name)
-			return err_wrap(err, "the layer's first entry");
-		err_wrap_(err, "the header of the next entry");
+	if (more < 0 && !tar->name)
+		return err_wrap(err, "the layer's first entry");
+	if (more < 0) {
+		err_wrap_(err, "what follows it");
 		return wrap_entry(tar, err);
 	}
 	name = archive_entry_pathname(*ret_entry);
@@ -143,29 +106,23 @@ static int put_hole(struct tar *tar, uint64_t pos, uint64_t offset, struct err *
 
 static int put_data(struct tar *tar, uint64_t size, struct err *err)
 {
-	uint64_t pos = 0;
+	uint64_t pos = 0, offset;
+	struct view bytes;
+	int more;
 
-	for (;;) {
-		const void *bytes;
-		size_t len;
-		la_int64_t offset;
-		int code = archive_read_data_block(tar->archive, &bytes, &len, &offset);
-
-		if (code == ARCHIVE_EOF)
-			return put_hole(tar, pos, MAX(size, pos), err);
-		if (code < ARCHIVE_WARN) {
-			read_error(tar, err);
+	while ((more = tar_reader_data(tar->reader, &bytes, &offset, err)) > 0) {
+		if (offset < pos) {
+			err_set_(err, ERR_PROTOCOL, "the map of its holes is out of order");
 			return wrap_entry(tar, err);
 		}
-		if (offset < 0 || (uint64_t)offset < pos) {
-			err_set_(err, ERR_PROTOCOL, "its map of holes is out of order");
-			return wrap_entry(tar, err);
-		}
-		if (put_hole(tar, pos, (uint64_t)offset, err) < 0 ||
-		    erofs_write_data(tar->writer, bytes, len, err) < 0)
+		if (put_hole(tar, pos, offset, err) < 0 ||
+		    erofs_write_data(tar->writer, bytes.ptr, bytes.len, err) < 0)
 			return -1;
-		pos = (uint64_t)offset + len;
+		pos = offset + bytes.len;
 	}
+	if (more < 0)
+		return wrap_entry(tar, err);
+	return put_hole(tar, pos, MAX(size, pos), err);
 }
 
 /* The attributes to keep; of two with one name the later. */
@@ -286,22 +243,13 @@ static int put_entry(struct tar *tar, struct archive_entry *entry, struct err *e
 	return target ? put_link(tar, target, err) : put_file(tar, entry, err);
 }
 
-/* Data that was not asked for, so that the next header is read alone. */
-static int skip_data(struct tar *tar, struct err *err)
-{
-	if (archive_read_data_skip(tar->archive) >= ARCHIVE_WARN)
-		return 0;
-	read_error(tar, err);
-	return wrap_entry(tar, err);
-}
-
 static int put_entries(struct tar *tar, struct err *err)
 {
 	struct archive_entry *entry;
 	int more;
 
 	while ((more = next_entry(tar, &entry, err)) > 0) {
-		if (put_entry(tar, entry, err) < 0 || skip_data(tar, err) < 0)
+		if (put_entry(tar, entry, err) < 0)
 			return -1;
 	}
 	return more;
@@ -340,20 +288,11 @@ static void give_links(struct tar *tar)
 	}
 }
 
-static int open_archive(struct tar *tar, struct err *err)
-{
-	tar->archive = archive_read_new();
-	if (!tar->archive)
-		return err_set(err, ERR_INTERNAL, "libarchive does not start");
-	if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
-	    archive_read_open(tar->archive, tar, NULL, read_block, NULL) != ARCHIVE_OK)
-		return read_error(tar, err);
-	return 0;
-}
-
 static int convert(struct tar *tar, struct err *err)
 {
-	if (open_archive(tar, err) < 0 || put_entries(tar, err) < 0)
+	if (tar_reader_open(take_block, tar, &tar->reader, err) < 0)
+		return err_wrap(err, "the layer's first entry");
+	if (put_entries(tar, err) < 0)
 		return -1;
 	begin_image(tar, 0);
 	give_links(tar);
@@ -376,7 +315,7 @@ int layer_tar_convert(const struct layer_tar_spec *spec, struct layer_result *re
 	int result = convert(&tar, err);
 
 	erofs_writer_free(tar.writer);
-	archive_read_free(tar.archive);
+	tar_reader_free(tar.reader);
 	digest_free(tar.digest);
 	buf_done(&tar.path);
 	buf_done(&tar.link);
