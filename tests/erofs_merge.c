@@ -5,7 +5,6 @@
  *	erofs_merge merge OUT LAYER...			base first
  *	erofs_merge link OUT LAYER LOWER... < LINKS	lines of PATH TARGET
  */
-#include "base/alloc.h"
 #include "base/attr.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -17,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUILD_TIME = 1000000000, LINKS_MAX = 64 };
+enum { BUILD_TIME = 1000000000, LINKS_MAX = 64, LINE_SIZE = 256 };
 
 static int open_layers(char *const *paths, size_t count, int *ret_fds, struct err *err)
 {
@@ -29,17 +28,16 @@ static int open_layers(char *const *paths, size_t count, int *ret_fds, struct er
 	return 0;
 }
 
-static size_t read_links(struct merge_link links[LINKS_MAX])
+static size_t read_links(char lines[LINKS_MAX][LINE_SIZE], struct merge_link links[LINKS_MAX])
 {
-	char line[1024];
 	size_t count = 0;
 
-	while (count < LINKS_MAX && fgets(line, sizeof(line), stdin)) {
-		char *rest = line, *path;
+	while (count < LINKS_MAX && fgets(lines[count], LINE_SIZE, stdin)) {
+		char *rest = lines[count], *path;
 
 		rest[strcspn(rest, "\n")] = '\0';
 		path = strsep(&rest, " ");
-		links[count++] = (struct merge_link){xstrdup(path), xstrdup(rest ? rest : "")};
+		links[count++] = (struct merge_link){path, rest ? rest : ""};
 	}
 	return count;
 }
@@ -49,6 +47,7 @@ static int run(const char *verb, const char *out, char *const *layers, size_t co
 {
 	AUTO_FD int fd = open(out, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	struct merge_link links[LINKS_MAX];
+	char lines[LINKS_MAX][LINE_SIZE];
 	int fds[LIMIT_IMAGE_LAYERS];
 	struct merge_links_spec spec = {.links = links, .out_fd = fd, .build_time = BUILD_TIME};
 
@@ -63,7 +62,7 @@ static int run(const char *verb, const char *out, char *const *layers, size_t co
 	spec.layer_fd = fds[0];
 	spec.lower_fds = fds + 1;
 	spec.lower_count = count - 1;
-	spec.link_count = read_links(links);
+	spec.link_count = read_links(lines, links);
 	return merge_links(&spec, err);
 }
 

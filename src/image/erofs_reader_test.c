@@ -213,7 +213,7 @@ static void test_damaged(int fd)
 		  "damaged EROFS image: it uses features that are not supported");
 	CHECK(strstr(refusal(fd, offsetof(struct erofs_super, block_count), 1u << 31),
 		     "blocks are more than its"));
-	CHECK(strstr(refusal(fd, offsetof(struct erofs_super, block_bits), 12 | 0xffff << 16),
+	CHECK(strstr(refusal(fd, offsetof(struct erofs_super, block_bits), 12 | 0xffffu << 16),
 		     "inode 65535 lies outside"));
 	CHECK(erofs_reader_open(empty, &reader, &err) < 0);
 	CHECK_STR(err.msg, "damaged EROFS image: it has only 0 bytes");

@@ -11,13 +11,14 @@
 #include "image/export.h"
 
 #include "base/alloc.h"
+#include "base/attr.h"
 #include "base/auto.h"
+#include "base/fd.h"
 #include "crypto/digest.h"
 #include "image/export_layer.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@
 #define TYPE_LAYER    "application/vnd.oci.image.layer.v1.tar"
 #define NAME_KEY      "org.opencontainers.image.ref.name"
 
+enum { BLOCK_SIZE = 256 * 1024 };
+
 struct blob {
 	char digest[DIGEST_TEXT_SIZE];
 	uint64_t size;
@@ -37,15 +40,31 @@ struct blob {
 struct out {
 	struct archive *tar;
 	struct archive_entry *entry;
+	int fd;
+	struct err *err;   /* where the reason goes if a write fails */
+	bool write_failed; /* ... as it did */
+	bool discard;	   /* something failed: what comes goes nowhere */
 };
 
-static int out_error(const struct out *out, struct err *err)
+/* A failure is not told to libarchive, which would then leak its buffer: check() sees it. */
+static la_ssize_t write_block(struct archive *tar ML_UNUSED, void *ctx, const void *bytes,
+			      size_t len)
 {
-	int errnum = archive_errno(out->tar); /* negative: one of libarchive's own */
+	struct out *out = ctx;
 
-	if (errnum > 0)
-		return err_sys(err, errnum, "write the archive");
-	return err_set(err, ERR_INTERNAL, "write the archive: %s", archive_error_string(out->tar));
+	if (!out->discard && fd_write_all(out->fd, bytes, len, "write the archive", out->err) < 0)
+		out->write_failed = out->discard = true;
+	return (la_ssize_t)len;
+}
+
+/* Behind each call of libarchive's. */
+static int check(const struct out *out, bool ok, struct err *err)
+{
+	if (out->write_failed)
+		return -1; /* which has filled *err */
+	return ok ? 0
+		  : err_set(err, ERR_INTERNAL, "write the archive: %s",
+			    archive_error_string(out->tar));
 }
 
 static int out_file(struct out *out, const char *path, uint64_t size, struct err *err)
@@ -55,15 +74,14 @@ static int out_file(struct out *out, const char *path, uint64_t size, struct err
 	archive_entry_set_mode(out->entry, S_IFREG | 0644);
 	archive_entry_set_size(out->entry, (la_int64_t)size);
 	archive_entry_set_mtime(out->entry, 0, 0);
-	return archive_write_header(out->tar, out->entry) == ARCHIVE_OK ? 0 : out_error(out, err);
+	return check(out, archive_write_header(out->tar, out->entry) == ARCHIVE_OK, err);
 }
 
 static int out_bytes(void *ctx, const void *bytes, size_t len, struct err *err)
 {
 	struct out *out = ctx;
 
-	return archive_write_data(out->tar, bytes, len) == (la_ssize_t)len ? 0
-									   : out_error(out, err);
+	return check(out, archive_write_data(out->tar, bytes, len) == (la_ssize_t)len, err);
 }
 
 static int out_blob_start(struct out *out, const struct blob *blob, struct err *err)
@@ -208,31 +226,31 @@ static int write_layout(const struct export_request *request, struct out *out, s
 	return out_json(out, "index.json", index_document(request, &manifest), &unnamed, err);
 }
 
-static int write_archive(const struct export_request *request, struct out *out, int out_fd,
-			 struct err *err)
+static int write_archive(const struct export_request *request, struct out *out, struct err *err)
 {
 	AUTO_FREE struct blob *layers = xcalloc(request->layer_count + 1, sizeof(*layers));
 
 	if (archive_write_set_format_pax_restricted(out->tar) != ARCHIVE_OK ||
-	    archive_write_open_fd(out->tar, out_fd) != ARCHIVE_OK)
-		return out_error(out, err);
+	    archive_write_set_bytes_per_block(out->tar, BLOCK_SIZE) != ARCHIVE_OK ||
+	    archive_write_set_bytes_in_last_block(out->tar, 1) != ARCHIVE_OK ||
+	    archive_write_open(out->tar, out, NULL, write_block, NULL) != ARCHIVE_OK)
+		return check(out, false, err);
 	if (write_layout(request, out, layers, err) < 0)
 		return -1;
-	return archive_write_close(out->tar) == ARCHIVE_OK ? 0 : out_error(out, err);
+	return check(out, archive_write_close(out->tar) == ARCHIVE_OK, err);
 }
 
 int export_image(const struct export_request *request, int out_fd, struct err *err)
 {
-	struct out out = {archive_write_new(), archive_entry_new()};
+	struct out out = {archive_write_new(), archive_entry_new(), .fd = out_fd, .err = err};
 	int result;
 
 	if (out.tar && out.entry)
-		result = write_archive(request, &out, out_fd, err);
+		result = write_archive(request, &out, err);
 	else
 		result = err_set(err, ERR_INTERNAL, "libarchive gives no tar");
+	out.discard = true; /* the end of an archive that failed */
 	archive_entry_free(out.entry);
-	if (result < 0 && out.tar)
-		archive_write_fail(out.tar); /* its end is not to be written any more */
 	archive_write_free(out.tar);
 	return result;
 }

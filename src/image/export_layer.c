@@ -11,6 +11,7 @@
 #include "image/export_layer.h"
 
 #include "base/alloc.h"
+#include "base/attr.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/limits.h"
@@ -20,7 +21,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,37 +34,36 @@ struct export
 	struct archive_entry *entry;
 	export_put_fn *put;
 	void *ctx;
-	struct err *failed; /* where the reason goes if `put` fails */
+	struct err *err; /* where the reason goes if `put` fails */
 	bool put_failed;
+	bool discard; /* something failed: what comes goes nowhere */
 };
 
-static la_ssize_t put_block(struct archive *tar, void *ctx, const void *bytes, size_t len)
+/* A failure is not told to libarchive, which would then leak its buffer: check() sees it. */
+static la_ssize_t put_block(struct archive *tar ML_UNUSED, void *ctx, const void *bytes, size_t len)
 {
 	struct export *export = ctx;
 
-	if (export->put(export->ctx, bytes, len, export->failed) == 0)
-		return (la_ssize_t)len;
-	export->put_failed = true;
-	archive_set_error(tar, EIO, "the output failed");
-	return -1;
+	if (!export->discard && export->put(export->ctx, bytes, len, export->err) < 0)
+		export->put_failed = export->discard = true;
+	return (la_ssize_t)len;
 }
 
-static int tar_error(const struct export *export, struct err *err)
+/* Behind each call of libarchive's. */
+static int check(const struct export *export, bool ok, struct err *err)
 {
-	const char *text = archive_error_string(export->tar);
-
 	if (export->put_failed)
 		return -1; /* which has filled *err */
-	return err_set(err, ERR_INTERNAL, "write the tar: %s", text ? text : "unknown");
+	return ok ? 0
+		  : err_set(err, ERR_INTERNAL, "write the tar: %s",
+			    archive_error_string(export->tar));
 }
 
 static int put_data(void *ctx, const void *bytes, size_t len, struct err *err)
 {
 	struct export *export = ctx;
 
-	return archive_write_data(export->tar, bytes, len) == (la_ssize_t)len
-		       ? 0
-		       : tar_error(export, err);
+	return check(export, archive_write_data(export->tar, bytes, len) == (la_ssize_t)len, err);
 }
 
 static int put_hole(void *ctx, uint64_t len, struct err *err)
@@ -84,9 +83,7 @@ static int put_hole(void *ctx, uint64_t len, struct err *err)
 static int put_header(struct export *export, struct err *err)
 {
 	/* a warning says that a name is not ASCII; the bytes are written as they are */
-	return archive_write_header(export->tar, export->entry) < ARCHIVE_WARN
-		       ? tar_error(export, err)
-		       : 0;
+	return check(export, archive_write_header(export->tar, export->entry) >= ARCHIVE_WARN, err);
 }
 
 /* The empty file `.wh.NAME` in the directory `dir` (whose `dir_len` bytes end with a slash). */
@@ -187,16 +184,16 @@ static int write_tar(struct export *export, struct err *err)
 	    archive_write_set_bytes_per_block(tar, BLOCK_SIZE) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(tar, 1) != ARCHIVE_OK ||
 	    archive_write_open(tar, export, NULL, put_block, NULL) != ARCHIVE_OK)
-		return tar_error(export, err);
+		return check(export, false, err);
 	if (erofs_reader_walk(export->reader, visit, export, err) < 0)
 		return -1;
-	return archive_write_close(tar) == ARCHIVE_OK ? 0 : tar_error(export, err);
+	return check(export, archive_write_close(tar) == ARCHIVE_OK, err);
 }
 
 int export_layer(int fd, export_put_fn *put, void *ctx, struct err *err)
 {
 	AUTO(auto_erofs_reader) struct erofs_reader *reader = NULL;
-	struct export export = {.put = put, .ctx = ctx, .failed = err};
+	struct export export = {.put = put, .ctx = ctx, .err = err};
 	int result;
 
 	if (erofs_reader_open(fd, &reader, err) < 0)
@@ -208,9 +205,8 @@ int export_layer(int fd, export_put_fn *put, void *ctx, struct err *err)
 		result = write_tar(&export, err);
 	else
 		result = err_set(err, ERR_INTERNAL, "libarchive gives no tar");
+	export.discard = true; /* the end of a tar that failed */
 	archive_entry_free(export.entry);
-	if (result < 0 && export.tar)
-		archive_write_fail(export.tar); /* its end is not to be written any more */
 	archive_write_free(export.tar);
 	return result;
 }
