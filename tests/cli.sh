@@ -61,7 +61,7 @@ is "$code:$out" "0:$long_help" "--help wins over everything that parses"
 call --help run
 is "$code:$out" "0:$long_help" "--help may stand before the command"
 wide=
-for words in "" run pull image "image prune" system gc version completion "completion bash" help; do
+for words in "" run pull image "image prune" "image export" system gc version completion "completion bash" help; do
 	# shellcheck disable=SC2086
 	call help $words
 	[ "$code" = 0 ] || not_ok "help $words" "$error"

@@ -178,6 +178,33 @@ ml pull -q "$one" >/dev/null
 is "$(ml image check)" "Checked 3 blobs, 0 damaged or missing" "a pull mends it"
 is "$(ml run --image "$one")" one "and it runs"
 
+# --- archives ---
+skopeo --insecure-policy copy --src-tls-verify=false "docker://$one" \
+	"docker-archive:$work/docker.tar:one:1" >"$work/skopeo.log" 2>&1
+as_user "$ml" image import docker <"$work/docker.tar" >"$work/out" 2>"$work/err"
+like "$?:$(cat "$work/out")" "0:Imported: docker
+Layers: 2
+Size: *.? MB" "image import of what docker save writes"
+is "$(cat "$work/err")" "Importing docker from stdin..." "and the note on stderr"
+is "$(ml run --image docker)" one "it runs"
+tar -C "$work/layout" -c . | gzip -1 | as_user "$ml" image import oci >/dev/null 2>&1
+is "$(ml run --image oci)" one "a compressed OCI layout, too"
+as_user "$ml" image export docker >"$work/export.tar"
+is "$?" 0 "image export"
+like "$(skopeo inspect "oci-archive:$work/export.tar" 2>&1)" '*"Layers": \[*sha256:*sha256:*' \
+	"skopeo reads it"
+as_user "$ml" image import again <"$work/export.tar" >/dev/null 2>&1
+is "$(ml run --image again)" one "and so does image import"
+echo junk | as_user "$ml" image import junk >/dev/null 2>"$work/err"
+is "$?" 1 "what is no archive is refused"
+head -c 1000000 "$work/export.tar" | as_user "$ml" image import cut >/dev/null 2>"$work/err"
+is "$?" 1 "so is one that ends early"
+is "$(ml image ls | grep -c -e junk -e cut)" 0 "and nothing of it is listed"
+for tag in docker oci again; do
+	ml image rm "$tag" >/dev/null
+done
+is "$(ml image check)" "Checked 3 blobs, 0 damaged or missing" "nothing is left of them"
+
 # --- killed in the middle ---
 # act COMMAND...: starts it; `pids` gets its process.
 act() {

@@ -4,6 +4,7 @@
 
 #include "cli/cmd_gc.h"
 #include "cli/cmd_image_check.h"
+#include "cli/cmd_image_export.h"
 #include "cli/cmd_image_gc.h"
 #include "cli/cmd_image_import.h"
 #include "cli/cmd_image_ls.h"
@@ -91,6 +92,21 @@ static const struct cli_command image_commands[] = {
 		.run = cmd_image_import,
 	},
 	{
+		.name = "export",
+		.operands = "<tag>",
+		.summary = "write an image as an OCI archive",
+		.text = "Writes an image of the store as an OCI archive, which skopeo, podman and "
+			"\"image import\" read, to standard output or to a file.",
+		.examples = "  matchlock image export app:1 | podman load\n",
+		.min_args = 1,
+		.max_args = 1,
+		.options = image_export_flags,
+		.options_size = sizeof(struct image_export_options),
+		.options_done = image_export_options_done,
+		.complete = images_offer_tags,
+		.run = cmd_image_export,
+	},
+	{
 		.name = "gc",
 		.summary = "free the blobs that no image names",
 		.run = cmd_image_gc,
@@ -167,7 +183,7 @@ static const struct cli_command root_commands[] = {
 	},
 	{
 		.name = "image",
-		.summary = "list, import, remove and check images",
+		.summary = "list, import, export, remove and check images",
 		.children = image_commands,
 	},
 	{

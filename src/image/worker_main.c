@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/confine.h"
 #include "image/blobs.h"
+#include "image/export_job.h"
 #include "image/import.h"
 #include "image/pull.h"
 #include "image/worker_protocol.h"
@@ -22,6 +23,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,7 +83,7 @@ static int run(struct blobs *blobs, struct pulled *pulled, struct err *err)
 	return pull_run(&job, &sink, pulled, err);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct blobs *blobs = blobs_new(WORKER_BLOBS_FD);
 	AUTO(pulled_done) struct pulled pulled = {0};
@@ -92,6 +94,8 @@ int main(void)
 		fputs("image-worker: this is a part of matchlock, not a command\n", stderr);
 		return 1;
 	}
+	if (argc == 2 && strcmp(argv[1], "export") == 0)
+		_exit(export_job());
 	rc = run(blobs, &pulled, &err);
 	blobs_abandon_all(blobs);
 	rc = worker_send(WORKER_SOCKET_FD,
