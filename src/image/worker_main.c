@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,6 +77,8 @@ static int run(struct blobs *blobs, struct pulled *pulled, struct err *err)
 	errnum = pthread_create(&listener, NULL, wait_for_end, blobs);
 	if (errnum != 0)
 		return err_sys(err, errnum, "start a thread");
+	/* The end of the socket tells of the parent's death, and leaves time to clean up. */
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(err, ERR_INTERNAL, "libcurl does not start");
 	if (job.import)
