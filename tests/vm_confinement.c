@@ -157,6 +157,31 @@ static void check_privileges(int pid, unsigned uid)
 	CHECK(pids && strcmp(pids, "\t1") == 0);
 }
 
+static void check_limits(int pid)
+{
+	static const struct {
+		const char *name;
+		unsigned long long most;
+	} limits[] = {
+		{"Max core file size", 0},     {"Max file size", 1 << 20}, /* the writable disk */
+		{"Max open files", 256},       {"Max processes", 200},
+		{"Max data size", 4ull << 30},
+	};
+	AUTO_BUF struct buf text = BUF_INIT(65536);
+	struct err err;
+
+	TEST("QEMU can take only so much of the host");
+	CHECK(fd_read_file(AT_FDCWD, proc_path(pid, "limits"), &text, &err) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		const char *line = strstr(text.ptr, limits[i].name);
+		unsigned long long soft = ~0ull, hard = ~0ull;
+
+		CHECK(line &&
+		      sscanf(line + strlen(limits[i].name), "%llu %llu", &soft, &hard) == 2);
+		CHECK(soft == hard && hard <= limits[i].most);
+	}
+}
+
 static void check_namespaces(int pid)
 {
 	static const char *const names[] = {"user", "mnt", "net", "ipc", "pid", "uts"};
@@ -277,6 +302,7 @@ static void check_jail(unsigned uid)
 	pid = vmm_qemu.pid(rig.vm);
 	wait_for_filters(pid);
 	check_privileges(pid, uid);
+	check_limits(pid);
 	check_namespaces(pid);
 	check_root(pid);
 	check_fds(pid);

@@ -224,6 +224,9 @@ static int add_call(scmp_filter_ctx filter, const struct confine_call *call, str
 	if (call->when == CONFINE_IF_NONE)
 		rc = seccomp_rule_add(filter, action, number, 1,
 				      SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, call->mask, 0));
+	if (call->when == CONFINE_IF_EQUAL)
+		rc = seccomp_rule_add(filter, action, number, 1,
+				      SCMP_CMP(call->arg, SCMP_CMP_EQ, call->mask));
 	for (uint32_t rest = call->when == CONFINE_IF_ANY ? call->mask : 0; rest && rc == 0;
 	     rest &= rest - 1) {
 		uint64_t bit = rest & -rest;

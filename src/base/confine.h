@@ -48,8 +48,9 @@ enum confine_verdict {
 
 enum confine_when {
 	CONFINE_ALWAYS,
-	CONFINE_IF_ANY,	 /* the argument `arg` has at least one of the bits `mask` */
-	CONFINE_IF_NONE, /* it has none of them */
+	CONFINE_IF_ANY,	  /* the argument `arg` has at least one of the bits `mask` */
+	CONFINE_IF_NONE,  /* it has none of them */
+	CONFINE_IF_EQUAL, /* it is `mask` */
 };
 
 /* One row of a seccomp table. */

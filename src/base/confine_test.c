@@ -44,6 +44,7 @@ static const struct confine_call calls[] = {
 	{.name = "symlink", .verdict = CONFINE_ENOSYS},
 	{"kill", CONFINE_EPERM, CONFINE_IF_ANY, 1, 8 | 4},
 	{"chown", CONFINE_ENOSYS, CONFINE_IF_NONE, 1, 8 | 4},
+	{"setpriority", CONFINE_EPERM, CONFINE_IF_EQUAL, 2, 18},
 };
 
 static struct confine_spec jail = {.paths = paths, .path_count = ARRAY_SIZE(paths)};
@@ -150,6 +151,8 @@ static void check_calls(struct buf *out)
 	check_refused("kill -12 $$", "Operation not permitted", out);
 	check_refused("$b chown 1 /usr", "Function not implemented", out);
 	CHECK(run("$b chown 4 /usr", out) != 0 && !strstr(out->ptr, "not implemented"));
+	CHECK(run("$b renice 19 $$", out) == 0);
+	check_refused("$b renice 18 $$", "Operation not permitted", out);
 	status = run("exec $b mount -t tmpfs t /usr", out);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 	jail.calls = NULL;

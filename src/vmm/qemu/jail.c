@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <sched.h>
+#include <sys/prctl.h>
 
 static const struct confine_path system_paths[] = {
 	{"/lib", CONFINE_OPTIONAL},
@@ -53,6 +54,8 @@ static const struct confine_call denied_calls[] = {
 	EPERM_("vfork"),
 	{"clone", CONFINE_EPERM, CONFINE_IF_NONE, 0, CLONE_THREAD}, /* threads only */
 	ENOSYS_("clone3"), /* its flags are in memory; the C library then uses clone */
+	/* it may not outlive its supervisor */
+	{"prctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 0, PR_SET_PDEATHSIG},
 	/* namespaces and mounts */
 	KILL("unshare"),
 	KILL("setns"),

@@ -29,7 +29,13 @@ enum {
 	QEMU_NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID |
 			  CLONE_NEWUTS,
 	QEMU_FDS_MAX = 256,
+	/* Beside one for each virtual CPU: 64 for disks and some of its own. */
+	QEMU_THREADS_MAX = 128,
+	QEMU_LIMITS = 4,
 };
+
+/* Beside the guest's memory: a gibibyte of translated code under TCG, stacks, queues. */
+#define QEMU_OWN_MEMORY (UINT64_C(3) << 30)
 
 struct vm {
 	struct proc proc;
@@ -85,10 +91,32 @@ static int check_spec(const struct vm_spec *spec, struct err *err)
 	return 0;
 }
 
+/* What it can take of the host, whoever has it in hand: memory, threads, descriptors, and space on
+ * disk, where no file of its own grows. */
+static int set_limits(const struct vm_spec *spec, struct proc_limit ret_limits[QEMU_LIMITS],
+		      struct err *err)
+{
+	rlim_t memory = ((rlim_t)spec->memory_mb << 20) + QEMU_OWN_MEMORY, largest = 0;
+
+	for (size_t i = 0; i < spec->disk_count; i++) {
+		struct stat st;
+
+		if (fstat(spec->disks[i].fd, &st) < 0)
+			return err_sys(err, errno, "stat disk %zu", i);
+		if (!spec->disks[i].read_only)
+			largest = MAX(largest, (rlim_t)st.st_size);
+	}
+	ret_limits[0] = (struct proc_limit){RLIMIT_NOFILE, QEMU_FDS_MAX};
+	ret_limits[1] = (struct proc_limit){RLIMIT_NPROC, QEMU_THREADS_MAX + spec->cpus};
+	ret_limits[2] = (struct proc_limit){RLIMIT_DATA, memory};
+	ret_limits[3] = (struct proc_limit){RLIMIT_FSIZE, largest};
+	return 0;
+}
+
 /* Starts the process; the monitor's other end is `qmp_fd`. */
 static int launch(const struct vm_spec *spec, int qmp_fd, struct proc *ret_proc, struct err *err)
 {
-	static const struct proc_limit limits[] = {{RLIMIT_NOFILE, QEMU_FDS_MAX}};
+	struct proc_limit limits[QEMU_LIMITS];
 	AUTO_FREE char *program = NULL;
 	AUTO(auto_strv) char **args = NULL;
 	struct qemu_jail jail;
@@ -100,14 +128,14 @@ static int launch(const struct vm_spec *spec, int qmp_fd, struct proc *ret_proc,
 				 .fd_count = spec->disk_count + 2,
 				 .new_session = true,
 				 .limits = limits,
-				 .limit_count = ARRAY_SIZE(limits),
+				 .limit_count = QEMU_LIMITS,
 				 .namespaces = QEMU_NAMESPACES,
 				 .keep_group = kvm_group(spec->accel),
 				 .confine = &jail.spec};
 
 	for (size_t i = 0; i < spec->disk_count; i++)
 		fds[2 + i] = spec->disks[i].fd;
-	if (find_qemu(spec->accel, &program, err) < 0)
+	if (set_limits(spec, limits, err) < 0 || find_qemu(spec->accel, &program, err) < 0)
 		return -1;
 	args = qemu_args(program, spec);
 	qemu_jail_init(&jail, program, spec);
