@@ -93,5 +93,17 @@ like "$(ml run --image deep -- true 2>&1)" \
 check_fails "and nothing is made of it" sh -c "ls '$merged'*"
 cp sound "$damaged"
 is "$(ml run --image deep -- cat /layers/newest)" 29 "once it is mended the image runs"
+
+ml run --image deep -- sh -c 'echo up; sleep 10' >up 2>&1 &
+pid=$!
+for i in $(seq 600); do
+	[ ! -s up ] || break
+	sleep 0.1
+done
+is "$(ml image gc)" "Removed 0 unreferenced blobs" "gc leaves what a VM runs on"
+check "the merged blob too" [ -s "$merged" ]
+wait $pid
+is "$(ml image gc)" "Removed 1 unreferenced blobs" "and takes it once the VM has ended"
+check_fails "for no image names it" [ -e "$merged" ]
 leaves_nothing "afterwards"
 done_testing
