@@ -16,7 +16,8 @@
 
 enum {
 	HEAD_SIZE = 4,
-	WINDOW_BITS = 25, /* 32 MiB: what encoders use without --long or --ultra */
+	GZIP_FIRST = 0x1f, /* byte of a member */
+	WINDOW_BITS = 25,  /* 32 MiB: what encoders use without --long or --ultra */
 };
 
 typedef int run_fn(struct inflate *inflate, struct inflate_io *io, struct err *err);
@@ -105,7 +106,7 @@ static int gzip_between(struct inflate *inflate, struct inflate_io *io, struct e
 	}
 	if (io->in.len == 0)
 		return 0;
-	if (inflate->padding)
+	if (inflate->padding || *io->in.ptr != GZIP_FIRST)
 		return err_set(err, ERR_PROTOCOL, "the gzip stream has rubbish at byte %llu",
 			       (unsigned long long)inflate->taken);
 	isal_inflate_reset(inflate->gzip);

@@ -45,6 +45,12 @@ static la_ssize_t read_block(struct archive *archive, void *ctx, const void **re
 	return (la_ssize_t)bytes.len;
 }
 
+/* A warning is of names that are not ASCII; to try again would be to skip what is corrupt. */
+static bool is_failure(int code)
+{
+	return code != ARCHIVE_OK && code != ARCHIVE_WARN;
+}
+
 static int read_error(const struct tar_reader *reader, struct err *err)
 {
 	const char *text = archive_error_string(reader->archive);
@@ -53,7 +59,7 @@ static int read_error(const struct tar_reader *reader, struct err *err)
 		*err = reader->err;
 		return -1;
 	}
-	return err_set(err, ERR_PROTOCOL, "%s", text ? text : "the tar is corrupt");
+	return err_set(err, ERR_PROTOCOL, "%s", text ? text : "the tar is corrupt or ends early");
 }
 
 int tar_reader_open(tar_source_fn *source, void *ctx, struct tar_reader **ret_reader,
@@ -86,7 +92,7 @@ int tar_reader_next(struct tar_reader *reader, struct archive_entry **ret_entry,
 {
 	int code;
 
-	if (reader->has_entry && archive_read_data_skip(reader->archive) < ARCHIVE_WARN)
+	if (reader->has_entry && is_failure(archive_read_data_skip(reader->archive)))
 		return read_error(reader, err);
 	reader->in_header = true;
 	reader->header_bytes = 0;
@@ -95,7 +101,7 @@ int tar_reader_next(struct tar_reader *reader, struct archive_entry **ret_entry,
 	reader->has_entry = code != ARCHIVE_EOF;
 	if (code == ARCHIVE_EOF)
 		return 0;
-	return code < ARCHIVE_WARN ? read_error(reader, err) : 1;
+	return is_failure(code) ? read_error(reader, err) : 1;
 }
 
 int tar_reader_data(struct tar_reader *reader, struct view *ret_bytes, uint64_t *ret_offset,
@@ -108,7 +114,7 @@ int tar_reader_data(struct tar_reader *reader, struct view *ret_bytes, uint64_t 
 
 	if (code == ARCHIVE_EOF)
 		return 0;
-	if (code < ARCHIVE_WARN)
+	if (is_failure(code))
 		return read_error(reader, err);
 	if (offset < 0)
 		return err_set(err, ERR_PROTOCOL, "the map of its holes is wrong");
