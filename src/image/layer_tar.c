@@ -34,7 +34,8 @@ struct tar {
 	struct erofs_writer *writer; /* NULL before the first entry */
 	struct buf path, link;	     /* of the entry, cleaned */
 	struct buf links; /* struct layer_link that are unresolved, by two strings each */
-	char *name;	  /* of the last entry, as it is in the tar; NULL: none yet */
+	size_t link_count;
+	char *name; /* of the last entry, as it is in the tar; NULL: none yet */
 };
 
 static int take_block(void *ctx, struct view *ret_bytes, struct err *err)
@@ -191,7 +192,7 @@ static int put_link(struct tar *tar, const char *target, struct err *err)
 		return erofs_add(tar->writer, &out, err);
 	buf_put(&tar->links, tar->path.ptr, tar->path.len + 1);
 	buf_put(&tar->links, tar->link.ptr, tar->link.len + 1);
-	tar->result->link_count++;
+	tar->link_count++;
 	if (buf_check(&tar->links, "the list of hard links to other layers", err) < 0)
 		return wrap_entry(tar, err);
 	return 0;
@@ -273,12 +274,10 @@ static int read_rest(struct tar *tar, struct err *err)
 static void give_links(struct tar *tar)
 {
 	struct layer_result *result = tar->result;
-	size_t count = result->link_count;
 	const char *path = tar->links.ptr;
 
-	result->links = xcalloc(MAX(count, 1u), sizeof(*result->links));
-	result->link_count = 0;
-	for (size_t i = 0; i < count; i++) {
+	result->links = xcalloc(tar->link_count + 1, sizeof(*result->links));
+	for (size_t i = 0; i < tar->link_count; i++) {
 		const char *link = path + strlen(path) + 1;
 
 		if (erofs_type_at(tar->writer, path) == 0)
