@@ -18,7 +18,8 @@ refused() {
 refused "unknown flag" 'unknown flag: --bogus*' --bogus
 refused "bad number" 'invalid argument "x" for "--memory" flag: *' --memory x --image matchlock/base -- true
 refused "no image flag" 'required flag(s) "image" not set*' -- true
-refused "missing image" 'building rootfs: *"no/such:image"*' --image no/such:image -- true
+refused "missing image" 'building rootfs: *no/such*' --pull=never --image no/such:image -- true
+refused "no registry there" 'building rootfs: *127.0.0.1:1*' --image 127.0.0.1:1/no/such:image -- true
 refused "too many CPUs" '--cpus must be <= host cpus (*' --image matchlock/base --cpus 4096 -- true
 refused "too little memory" '*memory*' --image matchlock/base --memory 1 -- true
 refused "invalid UTF-8" '*UTF-8*' --image matchlock/base -- "$(printf 'a\377b')"

@@ -45,7 +45,7 @@ for signal in INT TERM HUP; do
 done
 leaves_nothing "after signals"
 
-out=$(base --timeout 8 -- sh -c 'while :; do sleep 1; done' 2>&1)
+out=$(base --timeout 15 -- sh -c 'while :; do sleep 1; done' 2>&1)
 is "$?" 1 "--timeout: exit 1"
 is "$out" "executing command: context deadline exceeded" "--timeout: the reference's text"
 out=$(base --timeout 1 -- true 2>&1)

@@ -11,7 +11,7 @@ is "$(head -c 3000000 /dev/zero | base -i -- md5sum)" "$(head -c 3000000 /dev/ze
 out=$(as_user script -qec "$ml run -it --image matchlock/base -- sh -c 'tty; exit 3'" /dev/null </dev/null)
 like "$?:$out" "3:*/dev/pts/0*" "a terminal"
 out=$(base --timeout 6 -- sh -c 'while :; do sleep 1; done' 2>&1)
-is "$?:$out" "1:executing command: context deadline exceeded" "cancelled"
+like "$?:$out" "1:*: context deadline exceeded" "cancelled"
 out=$(base --graceful-shutdown 5s -- no-such-command 2>&1)
 is "$?" 127 "an orderly end after a failure"
 leaves_nothing "after all"

@@ -69,14 +69,14 @@ static int check_members(json_t *object, const char *where, const char *const kn
 /* "http[s]://HOST[:PORT][/PATH]" without its last slashes; NULL if it is anything else. */
 static char *take_url(const char *text)
 {
-	size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
-			: strncmp(text, "http://", 7) == 0 ? 7
-							   : 0;
-	size_t host = strcspn(text + scheme, "/"), len = strlen(text);
-	AUTO_FREE char *registry = xstrndup(text + scheme, host);
-	const char *path = text + scheme + host;
+	size_t len = strlen(text);
+	const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
+			   : strncmp(text, "http://", 7) == 0 ? text + 7
+							      : NULL;
+	AUTO_FREE char *registry = host ? xstrndup(host, strcspn(host, "/")) : NULL;
+	const char *path = host ? host + strlen(registry) : NULL;
 
-	if (!scheme || !reference_is_registry(registry) || strspn(path, PATH_CHARS) != strlen(path))
+	if (!host || !reference_is_registry(registry) || strspn(path, PATH_CHARS) != strlen(path))
 		return NULL;
 	while (text[len - 1] == '/')
 		len--;
