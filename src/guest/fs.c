@@ -7,29 +7,56 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Where the link `path` leads, as a path from the root; malloc'ed. */
+static char *link_target(const char *path)
+{
+	char target[PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+	target[MAX(len, 0)] = '\0';
+	return *target == '/'
+		       ? xstrdup(target)
+		       : xasprintf("%.*s/%s", (int)(strrchr(path, '/') - path), path, target);
+}
+
+/* A link that leads nowhere becomes one that leads to a directory. */
+static int make_directory(const char *path, mode_t mode, struct err *err)
+{
+	AUTO_FREE char *target = NULL;
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_sys(err, errno, "make directory '%s'", path);
+	if (stat(path, &st) == 0 || errno != ENOENT)
+		return 0; /* whoever uses it will see if it is no directory */
+	target = link_target(path);
+	return fs_mkdirs(target, mode, err); /* no endless chain: that would have been ELOOP */
+}
+
 int fs_mkdirs(const char *path, mode_t mode, struct err *err)
 {
 	AUTO_FREE char *copy = NULL;
 
-	if (mkdir(path, mode) == 0 || errno == EEXIST)
+	if (make_directory(path, mode, err) == 0)
 		return 0;
-	if (errno != ENOENT)
-		return err_sys(err, errno, "make directory '%s'", path);
+	if (err->sys != ENOENT)
+		return -1;
 	copy = xstrdup(path);
 	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return err_sys(err, errno, "make directory '%s'", copy);
+		if (make_directory(copy, 0755, err) < 0)
+			return -1;
 		*slash = '/';
 	}
-	if (mkdir(path, mode) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "make directory '%s'", path);
-	return 0;
+	return make_directory(path, mode, err);
 }
 
 static int mount_one(const struct fs_mount *m, struct err *err)

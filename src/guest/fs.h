@@ -17,7 +17,8 @@ struct fs_mount {
 	bool optional; /* the kernel may lack it: go on without */
 };
 
-/* Makes `path` and its missing parents (0755; the last with `mode`).  What exists is left alone. */
+/* Makes `path`, which is absolute, and its missing parents (0755; the last with `mode`).  What
+ * exists is left alone; of a link that leads nowhere the target is made. */
 int fs_mkdirs(const char *path, mode_t mode, struct err *err);
 
 /* Makes the mount points and mounts, in order. */
