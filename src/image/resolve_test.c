@@ -76,6 +76,8 @@ static size_t count_blobs(const struct store *store)
 	DIR *dir = opendir(path);
 	size_t count = 0;
 
+	if (!dir)
+		return 0;
 	while (readdir(dir))
 		count++;
 	closedir(dir);

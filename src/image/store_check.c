@@ -185,14 +185,16 @@ static int read_digests(struct store *store, char ***ret_digests, struct err *er
 	while ((got = db_next(&query, err)) > 0) {
 		AUTO_FREE char *digest = xstrdup(db_column_text(&query, 0));
 		AUTO_FREE char *path = NULL;
-		char *name = strrchr(digest, '/');
+		char *name = strrchr(digest, '/'), *mark = name ? strchr(name, '_') : NULL;
 
 		if (!db_column_int(&query, 1)) {
 			strv_add(ret_digests, digest);
 			continue;
 		}
+		if (!mark)
+			continue;
 		name[strlen(name) - strlen(".erofs")] = '\0';
-		*strchr(name, '_') = ':';
+		*mark = ':';
 		path = store_blob_path(store, name + 1);
 		if (!has(*ret_digests, name + 1) && access(path, F_OK) == 0)
 			strv_add(ret_digests, name + 1);

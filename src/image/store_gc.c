@@ -80,7 +80,7 @@ static int read_recorded(struct scan *scan, struct err *err)
 		strv_add(&scan->recorded, slash ? slash + 1 : path);
 	}
 	scan->count = strv_count(scan->recorded);
-	if (scan->count > 0)
+	if (scan->recorded)
 		qsort(scan->recorded, scan->count, sizeof(char *), compare);
 	return got;
 }
