@@ -37,13 +37,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	TAIL_QUIET_MS = 100,
-	TAIL_MAX_MS = 1000,
-	CANCEL_LOOK_MS = 20,
-	PIPE_SIZE = 1024 * 1024,
-	OUTPUTS = 2
-};
+enum { TAIL_QUIET_MS = 100, TAIL_MAX_MS = 1000, CANCEL_LOOK_MS = 20, OUTPUTS = 2 };
 
 struct session {
 	struct session *next;

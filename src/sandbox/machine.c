@@ -85,7 +85,9 @@ static void add_reason(struct buf *text, const char *who, const struct drain *dr
 {
 	struct buf lines = BUF_INIT(LIMIT_STDERR_TAIL * 2);
 
-	tail_lines(&drain->tail, REASON_LINES, &lines);
+	/* What a kernel prints after its panic is of use to its developers only. */
+	if (!tail_line_with(&drain->tail, "Kernel panic", &lines))
+		tail_lines(&drain->tail, REASON_LINES, &lines);
 	if (lines.len > 0)
 		buf_printf(text, "; %s: %.*s", who, REASON_MAX / 2, lines.ptr);
 	buf_done(&lines);

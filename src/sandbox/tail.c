@@ -41,6 +41,26 @@ static size_t lines_start(const struct tail *tail, size_t max_lines)
 	return 0;
 }
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+bool tail_line_with(const struct tail *tail, const char *mark, struct buf *buf)
+{
+	size_t len = strlen(mark), at = tail->len;
+
+	while (at > 0 && (tail->len - at < len || memcmp(tail->bytes + at, mark, len) != 0))
+		at--;
+	if (tail->len - at < len || memcmp(tail->bytes + at, mark, len) != 0)
+		return false;
+	for (; at < tail->len && tail->bytes[at] != '\n'; at++) {
+		if (!is_control(tail->bytes[at]))
+			buf_putc(buf, tail->bytes[at]);
+	}
+	return true;
+}
+
 void tail_lines(const struct tail *tail, size_t max_lines, struct buf *buf)
 {
 	bool gap = false, any = false;
@@ -52,7 +72,7 @@ void tail_lines(const struct tail *tail, size_t max_lines, struct buf *buf)
 			gap = any;
 			continue;
 		}
-		if ((unsigned char)c < 0x20 || c == 0x7f)
+		if (is_control(c))
 			continue;
 		if (gap)
 			buf_puts(buf, " | ");

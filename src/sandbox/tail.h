@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tail {
@@ -17,3 +18,6 @@ void tail_put(struct tail *tail, struct view bytes);
 /* Appends the last `max_lines` lines that are not empty, joined by " | ", control characters
  * dropped. */
 void tail_lines(const struct tail *tail, size_t max_lines, struct buf *buf);
+
+/* Appends likewise the line with the last `mark`, from there on; false if there is none. */
+bool tail_line_with(const struct tail *tail, const char *mark, struct buf *buf);

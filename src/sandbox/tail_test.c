@@ -36,6 +36,18 @@ int main(void)
 	tail_lines(&tail, 1, &buf);
 	CHECK_STR(buf.ptr, "last");
 	CHECK(tail.len == LIMIT_STDERR_TAIL);
+
+	TEST("the last line with a mark");
+	tail = (struct tail){0};
+	buf_clear(&buf);
+	CHECK(!tail_line_with(&tail, "panic", &buf));
+	tail_put(&tail, view_of("a panic: old\n[1] panic: n\033ew\r\nmore\npani"));
+	CHECK(tail_line_with(&tail, "panic", &buf));
+	CHECK_STR(buf.ptr, "panic: new");
+	buf_clear(&buf);
+	CHECK(tail_line_with(&tail, "a pan", &buf));
+	CHECK_STR(buf.ptr, "a panic: old");
+	CHECK(!tail_line_with(&tail, "no", &buf));
 	buf_done(&buf);
 	return tap_done();
 }

@@ -171,6 +171,15 @@ void agent_failed_pack(struct buf *buf, const struct agent_failed *failed)
 	pack_str(buf, failed->text);
 }
 
+/* The text is for a terminal. */
+static void tame(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 int agent_failed_unpack(struct view bytes, struct agent_failed *ret_failed, struct err *err)
 {
 	struct unpack in = unpack_of(bytes);
@@ -178,6 +187,7 @@ int agent_failed_unpack(struct view bytes, struct agent_failed *ret_failed, stru
 
 	failed.exit_code = unpack_u32(&in);
 	failed.text = unpack_str(&in);
+	tame(failed.text);
 	if (failed.exit_code > 255)
 		in.failed = true;
 	if (unpack_done(&in, "failure message", err) < 0) {

@@ -85,7 +85,7 @@ struct agent_exec {
 struct agent_failed {
 	uint32_t exit_code; /* what the CLI exits with: 1, or 127/126 when the command cannot be run
 			     */
-	char *text;	    /* one line */
+	char *text;	    /* one line; control characters arrive as `?` */
 };
 
 struct agent_exited {

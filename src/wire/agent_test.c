@@ -87,6 +87,11 @@ static void test_small(void)
 	CHECK_STR(failed.text, "no such command");
 	agent_failed_done(&failed);
 	buf_clear(&buf);
+	agent_failed_pack(&buf, &(struct agent_failed){1, (char *)"\033[2Ja\n\177\303\244"});
+	CHECK(agent_failed_unpack(view(&buf), &failed, &err) == 0);
+	CHECK_STR(failed.text, "?[2Ja??\303\244");
+	agent_failed_done(&failed);
+	buf_clear(&buf);
 	agent_exited_pack(&buf, &(struct agent_exited){143, 15});
 	CHECK(agent_exited_unpack(view(&buf), &exited, &err) == 0 && exited.code == 143);
 	buf_clear(&buf);
