@@ -52,6 +52,12 @@ out=$(base --timeout 1 -- true 2>&1)
 is "$out" "starting sandbox: context deadline exceeded" "--timeout during the boot"
 leaves_nothing "after --timeout"
 
+out=$(base --rm=false --timeout 12 -u nosuch -- true 2>&1)
+is "$?" 0 "--rm=false, a command that cannot be run: the sandbox stays until its time is over"
+like "$out" 'Sandbox vm-* is running*
+matchlock: user "nosuch" not found' "and says why the command did not run"
+as_user rm -r "$home/.matchlock"
+
 start --graceful-shutdown 10s -- sh -c 'trap "echo bye; exit 0" TERM; echo up; while :; do sleep 1; done'
 kill -TERM "$pid"
 ended

@@ -133,8 +133,11 @@ static void on_command_ended(void *ctx, const struct session_result *result)
 	if (result->lost)
 		return; /* the sandbox's end follows and knows why */
 	run->exit_code = result->exit_code;
-	/* 126 and 127 are the command's own failure, with its text; the rest is ours. */
-	fail(run, &result->err, result->exit_code == 1 ? step_names[RUNNING] : NULL);
+	/* 126 and 127 are how the command ended, with its text; the rest is our failure. */
+	if (result->err.code != ERR_NONE && (run->exit_code == 126 || run->exit_code == 127))
+		fprintf(stderr, "%s\n", result->err.msg);
+	else
+		fail(run, &result->err, step_names[RUNNING]);
 	relay_close(STEAL(run->relay)); /* and `result` with it */
 	run->step = IDLE;
 	if (run->options->rm || run->err.code != ERR_NONE)
@@ -374,9 +377,5 @@ int cmd_run(struct cli *cli, int argc, char **argv, struct err *err)
 	status = run_image(&run, state_home, cache_home, image, err);
 	handles_close(&run);
 	cli->exit_code = options->rm ? run.exit_code : 0;
-	if (status < 0 && (run.exit_code == 126 || run.exit_code == 127)) {
-		fprintf(stderr, "%s\n", err->msg);
-		return 0;
-	}
 	return status;
 }
