@@ -6,7 +6,7 @@
  * -> clean-up.
  * Failure modes: the guest refuses its set-up, does not answer within START_TIMEOUT_MS, or the VM
  * ends: `ended` with the reason.  KVM that was chosen by measuring and ends before READY is tried
- * again with TCG, once.
+ * again with TCG, once; a boot in emulation that does not answer is begun again, once.
  * What SIGKILL of this process leaves (a row, a directory) is cleared by sandbox/gc.c; the VM dies
  * with us.
  */
@@ -36,7 +36,7 @@
 enum {
 	/* A cold boot, in emulation on a loaded host.  Under KVM it takes well under a second, and
 	 * a KVM that cannot run the guest may leave QEMU paused. */
-	START_TIMEOUT_TCG_MS = 120 * 1000,
+	START_TIMEOUT_TCG_MS = 60 * 1000,
 	START_TIMEOUT_KVM_MS = 20 * 1000,
 	SYNC_MS = 2000, /* for unmounting, beyond the grace */
 	ID_TRIES = 8,
@@ -55,7 +55,7 @@ struct sandbox {
 	struct machine *machine;
 	struct mux_stream *setup, *shutdown;
 	uv_timer_t timer; /* start deadline, then the end of the grace */
-	bool ready, stopping, told;
+	bool ready, stopping, told, booted_again;
 };
 
 static void on_machine_ended(void *ctx, const struct err *why);
@@ -322,6 +322,15 @@ static void on_start_timeout(uv_timer_t *timer)
 
 	err_set_(&err, ERR_TIMEOUT, "the guest did not answer within %u s",
 		 start_timeout_ms(sandbox) / 1000);
+	/* A boot in emulation that a busy host disturbs may hang: once more from the start. */
+	if (sandbox->probe.accel == ACCEL_TCG && !sandbox->booted_again) {
+		sandbox->booted_again = true;
+		log_warn("sandbox", "%s: %s; booting again", sandbox->id, err.msg);
+		machine_close(STEAL(sandbox->machine));
+		if (start_machine(sandbox, &err) < 0)
+			tell_ended(sandbox, &err);
+		return;
+	}
 	on_machine_ended(sandbox, &err);
 }
 
