@@ -30,12 +30,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
 	PORT_DEADLINE_MS = 20000,
 	OUTPUT_DEADLINE_MS = 2000, /* for the host to take the last output */
 	DONE_DEADLINE_MS = 1000,
+	HIGHEST_PRIORITY = -20,
 };
 
 /* What streams are allowed when. */
@@ -61,16 +63,17 @@ struct agent {
 	uv_check_t settled;  /* looks at each turn whether the last output has left */
 };
 
-/* While commands run, ahead of them (they do not inherit it): else each piece that is read from or
- * written to a pipe wakes the command at its other end, which takes the CPU for that one piece; out
- * of the guest this doubles the throughput.  Not while file systems are mounted and unmounted,
- * where the kernel yields in a loop to threads that then never run. */
+/* While commands run, bytes shall move in large pieces: else each piece that is read from or
+ * written to a pipe makes agent and command take turns, and a turn costs more than the piece.  A
+ * batch task takes the CPU from no command when it is woken, and by its weight none takes it from
+ * the agent; beside commands that never sleep it runs at the next tick.  The commands do not
+ * inherit this: their init was forked before. */
 static void prefer_agent(bool ahead)
 {
-	const struct sched_param param = {.sched_priority = ahead ? 1 : 0};
-	int policy = ahead ? SCHED_FIFO | SCHED_RESET_ON_FORK : SCHED_OTHER;
+	const struct sched_param param = {0};
 
-	if (sched_setscheduler(0, policy, &param) < 0)
+	if (sched_setscheduler(0, ahead ? SCHED_BATCH : SCHED_OTHER, &param) < 0 ||
+	    setpriority(PRIO_PROCESS, 0, ahead ? HIGHEST_PRIORITY : 0) < 0)
 		console_log("agent: priority: %s", strerror(errno));
 }
 
