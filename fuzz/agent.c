@@ -91,9 +91,42 @@ static int shut_down(struct view in, struct buf *out, struct err *err)
 	return 0;
 }
 
+static int steps(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_steps steps = {0};
+
+	if (agent_steps_unpack(in, &steps, err) < 0)
+		return -1;
+	for (size_t i = 0; i < steps.count; i++)
+		assert(agent_step_name(steps.steps[i].step)[0]);
+	agent_steps_pack(out, &steps);
+	return 0;
+}
+
+static int prepare(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_prepare prepare = {0};
+
+	if (agent_prepare_unpack(in, &prepare, err) < 0)
+		return -1;
+	agent_prepare_pack(out, &prepare);
+	agent_prepare_done(&prepare);
+	return 0;
+}
+
+static int clock_set(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_clock clock = {0};
+
+	if (agent_clock_unpack(in, &clock, err) < 0)
+		return -1;
+	agent_clock_pack(out, &clock);
+	return 0;
+}
+
 /* In the order of fuzz/seeds.c. */
 static int (*const decoders[])(struct view in, struct buf *out, struct err *err) = {
-	setup, exec, failed, exited, signalled, resized, shut_down,
+	setup, exec, failed, exited, signalled, resized, shut_down, steps, prepare, clock_set,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

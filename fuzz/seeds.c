@@ -54,7 +54,6 @@ static void agent_setup_seed(struct buf *message)
 	};
 	const struct agent_setup setup = {
 		.protocol = AGENT_PROTOCOL,
-		.wall_ns = 1700000000000000000,
 		.hostname = (char *)"vm-0a1b2c3d",
 		.privileged = true,
 		.cpu_quota_us = 50000,
@@ -95,7 +94,7 @@ static void agent_seeds(void)
 	put_agent("exec-bare", 1, &message);
 	agent_failed_pack(&message, &(struct agent_failed){127, (char *)"sh: not found"});
 	put_agent("failed", 2, &message);
-	agent_exited_pack(&message, &(struct agent_exited){137, 9});
+	agent_exited_pack(&message, &(struct agent_exited){137, 9, 100, 200});
 	put_agent("exited", 3, &message);
 	agent_signal_pack(&message, 15);
 	put_agent("signal", 4, &message);
@@ -103,6 +102,12 @@ static void agent_seeds(void)
 	put_agent("size", 5, &message);
 	agent_shutdown_pack(&message, &(struct agent_shutdown){2000});
 	put_agent("shutdown", 6, &message);
+	agent_steps_pack(&message, &(struct agent_steps){2, {{AGENT_STEP_ENTROPY, 5}, {9, 9}}});
+	put_agent("steps", 7, &message);
+	agent_prepare_pack(&message, &(struct agent_prepare){true, (char *)"nobody", (char *)"/"});
+	put_agent("prepare", 8, &message);
+	agent_clock_pack(&message, &(struct agent_clock){UINT64_C(1700000000000000000)});
+	put_agent("clock", 9, &message);
 }
 
 static void ignore(void *ctx)

@@ -57,6 +57,7 @@ struct agent {
 	struct container *container;
 	struct session_set *sessions;
 	uv_poll_t reports, container_exit;
+	struct mux_stream *setup_stream;
 	struct mux_stream *shutdown; /* NULL: none, or the host gave it up */
 	bool container_gone;
 	uv_timer_t deadline; /* of the grace, then of the last output */
@@ -194,8 +195,36 @@ static void watch_container(struct agent *agent)
 	uv_poll_start(&agent->container_exit, UV_READABLE, on_container_exit);
 }
 
+/* A wrong clock would be the command's to find out: better none. */
+static void on_setup_message(void *ctx, uint8_t type, struct view payload)
+{
+	struct agent *agent = ctx;
+	struct agent_clock clock;
+	struct err err = {0};
+
+	if (type != AGENT_CLOCK)
+		err_set_(&err, ERR_PROTOCOL, "unexpected message %u", type);
+	else if (agent_clock_unpack(payload, &clock, &err) == 0 && setup_clock(&clock, &err) == 0)
+		return;
+	console_log("setup: %s", err.msg);
+	session_refuse(STEAL(agent->setup_stream), 1, err.msg);
+}
+
+static void on_setup_closed(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	mux_close(STEAL(agent->setup_stream));
+}
+
+static const struct mux_stream_ops setup_ops = {
+	.message = on_setup_message,
+	.closed = on_setup_closed,
+};
+
 static void open_setup(struct agent *agent, struct mux_stream *stream, struct view request)
 {
+	AUTO_BUF struct buf steps = BUF_INIT(256);
 	struct err err;
 
 	agent->state = STATE_FAILED;
@@ -209,8 +238,10 @@ static void open_setup(struct agent *agent, struct mux_stream *stream, struct vi
 	agent->state = STATE_READY;
 	watch_container(agent);
 	prefer_agent(true);
-	mux_message(stream, AGENT_READY, (struct view){"", 0});
-	mux_close(stream);
+	agent->setup_stream = stream;
+	mux_accept(stream, &setup_ops, agent);
+	agent_steps_pack(&steps, &(struct agent_steps){0});
+	mux_message(stream, AGENT_READY, (struct view){steps.ptr, steps.len});
 }
 
 /* Which kind may be opened in which state, and the answer if it may not. */

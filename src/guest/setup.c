@@ -75,10 +75,10 @@ static int add_entropy(const struct agent_setup *setup, struct err *err)
 	return 0;
 }
 
-static int set_clock(uint64_t wall_ns, struct err *err)
+int setup_clock(const struct agent_clock *clock, struct err *err)
 {
-	const struct timespec now = {(time_t)(wall_ns / 1000000000u),
-				     (long)(wall_ns % 1000000000u)};
+	const struct timespec now = {(time_t)(clock->wall_ns / 1000000000u),
+				     (long)(clock->wall_ns % 1000000000u)};
 
 	if (clock_settime(CLOCK_REALTIME, &now) < 0)
 		return err_sys(err, errno, "set the clock");
@@ -94,8 +94,8 @@ static int set_hostname(const char *name, struct err *err)
 
 int setup_apply(const struct agent_setup *setup, struct container **ret_container, struct err *err)
 {
-	if (add_entropy(setup, err) < 0 || set_clock(setup->wall_ns, err) < 0 ||
-	    set_hostname(setup->hostname, err) < 0 || cgroup_start(setup->cpu_quota_us, err) < 0 ||
+	if (add_entropy(setup, err) < 0 || set_hostname(setup->hostname, err) < 0 ||
+	    cgroup_start(setup->cpu_quota_us, err) < 0 ||
 	    disks_mount(setup->disks, setup->disk_count, err) < 0 ||
 	    container_start(setup, ret_container, err) < 0)
 		return -1;

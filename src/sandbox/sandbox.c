@@ -168,22 +168,36 @@ static void tell_ended(struct sandbox *sandbox, const struct err *why)
 	sandbox->owner.ended(sandbox->owner.ctx, sandbox->stopping ? &none : why);
 }
 
+static void send_clock(struct sandbox *sandbox)
+{
+	AUTO_BUF struct buf message = BUF_INIT(64);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	agent_clock_pack(&message, &(struct agent_clock){(uint64_t)now.tv_sec * 1000000000u +
+							 (uint64_t)now.tv_nsec});
+	mux_message(sandbox->setup, AGENT_CLOCK, (struct view){message.ptr, message.len});
+}
+
 static void on_setup_message(void *ctx, uint8_t type, struct view payload)
 {
 	struct sandbox *sandbox = ctx;
 	struct agent_failed failed = {0};
-	struct err err;
+	struct agent_steps steps;
+	struct err err = {0};
 
-	if (type == AGENT_READY && !sandbox->ready) {
+	if (type == AGENT_READY && !sandbox->ready &&
+	    agent_steps_unpack(payload, &steps, &err) == 0) {
+		send_clock(sandbox);
 		sandbox->ready = true;
 		uv_timer_stop(&sandbox->timer);
 		set_phase(sandbox, PHASE_RUNNING, NULL);
 		sandbox->owner.ready(sandbox->owner.ctx);
 		return;
 	}
-	if (type != AGENT_FAILED)
+	if (type != AGENT_FAILED && err.code == ERR_NONE)
 		err_set_(&err, ERR_PROTOCOL, "unexpected message %u of the guest agent", type);
-	else if (agent_failed_unpack(payload, &failed, &err) == 0)
+	else if (type == AGENT_FAILED && agent_failed_unpack(payload, &failed, &err) == 0)
 		err_set_(&err, ERR_IO, "the guest could not be set up: %s", failed.text);
 	agent_failed_done(&failed);
 	tell_ended(sandbox, &err);

@@ -47,7 +47,6 @@ int setup_pack(const struct sandbox_spec *spec, const char *id, const struct dis
 	AUTO(auto_strv) char **dns = dns_servers(spec);
 	bool named = spec->hostname && *spec->hostname;
 	AUTO_FREE char *hostname = xstrdup(named ? spec->hostname : id);
-	struct timespec now;
 	struct agent_setup setup = {
 		.protocol = AGENT_PROTOCOL,
 		.hostname = hostname,
@@ -59,8 +58,6 @@ int setup_pack(const struct sandbox_spec *spec, const char *id, const struct dis
 		.disks = (struct agent_disk *)disks->agent,
 	};
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	setup.wall_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	random_bytes(setup.entropy, sizeof(setup.entropy));
 	random_bytes(setup.machine_id, sizeof(setup.machine_id));
 	agent_setup_pack(request, &setup);

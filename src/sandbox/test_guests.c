@@ -33,6 +33,11 @@ static void message(int fd, uint32_t stream, enum agent_message type)
 	frame(fd, stream, MUX_MESSAGE, (uint8_t)type, VIEW_LIT(""));
 }
 
+static void ready(int fd, uint32_t setup)
+{
+	frame(fd, setup, MUX_MESSAGE, AGENT_READY, VIEW_LIT("\0"));
+}
+
 /* The number of the next stream that the host opens. */
 static uint32_t await_open(int fd)
 {
@@ -58,7 +63,7 @@ static uint32_t get_ready(int fd)
 {
 	uint32_t setup = await_open(fd);
 
-	message(fd, setup, AGENT_READY);
+	ready(fd, setup);
 	frame(fd, setup, MUX_CLOSE, 0, VIEW_LIT(""));
 	return await_open(fd);
 }
@@ -171,7 +176,7 @@ static void await_bytes(int fd)
 void guest_resets(int fd, int console)
 {
 	(void)console;
-	message(fd, await_open(fd), AGENT_READY);
+	ready(fd, await_open(fd));
 	await_bytes(fd);
 	close(fd);
 	pause();
@@ -183,7 +188,7 @@ void guest_finishes_and_resets(int fd, int console)
 	uint32_t setup = await_open(fd), exec = setup + 2;
 
 	(void)console;
-	message(fd, setup, AGENT_READY);
+	ready(fd, setup);
 	await_bytes(fd);
 	message(fd, exec, AGENT_STARTED);
 	frame(fd, exec, MUX_DATA, 1, (struct view){bytes, LIMIT_FRAME_TO_HOST});
@@ -207,8 +212,8 @@ void guest_repeats(int fd, int console)
 	uint32_t setup = await_open(fd);
 
 	(void)console;
-	message(fd, setup, AGENT_READY);
-	message(fd, setup, AGENT_READY);
+	ready(fd, setup);
+	ready(fd, setup);
 	pause();
 }
 

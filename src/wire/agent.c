@@ -16,7 +16,6 @@
 void agent_setup_pack(struct buf *buf, const struct agent_setup *setup)
 {
 	pack_u32(buf, setup->protocol);
-	pack_u64(buf, setup->wall_ns);
 	buf_put(buf, setup->entropy, sizeof(setup->entropy));
 	buf_put(buf, setup->machine_id, sizeof(setup->machine_id));
 	pack_str(buf, setup->hostname);
@@ -80,7 +79,6 @@ int agent_setup_unpack(struct view bytes, struct agent_setup *ret_setup, struct 
 		return err_set(err, ERR_PROTOCOL,
 			       "host and guest-init are of different builds (protocol %u and %d)",
 			       setup.protocol, AGENT_PROTOCOL);
-	setup.wall_ns = unpack_u64(&in);
 	unpack_array(&in, setup.entropy, sizeof(setup.entropy));
 	unpack_array(&in, setup.machine_id, sizeof(setup.machine_id));
 	setup.hostname = unpack_str(&in);
@@ -208,6 +206,8 @@ void agent_exited_pack(struct buf *buf, const struct agent_exited *exited)
 {
 	pack_u32(buf, exited->code);
 	pack_u32(buf, exited->signal);
+	pack_u32(buf, exited->start_us);
+	pack_u32(buf, exited->run_us);
 }
 
 int agent_exited_unpack(struct view bytes, struct agent_exited *ret_exited, struct err *err)
@@ -217,11 +217,95 @@ int agent_exited_unpack(struct view bytes, struct agent_exited *ret_exited, stru
 
 	exited.code = unpack_u32(&in);
 	exited.signal = unpack_u32(&in);
+	exited.start_us = unpack_u32(&in);
+	exited.run_us = unpack_u32(&in);
 	if (exited.code > 255 || exited.signal > 127)
 		in.failed = true;
 	if (unpack_done(&in, "exit message", err) < 0)
 		return -1;
 	*ret_exited = exited;
+	return 0;
+}
+
+const char *agent_step_name(uint8_t step)
+{
+	static const char *const names[AGENT_STEP_COUNT] = {
+		[AGENT_STEP_ENTROPY] = "entropy",     [AGENT_STEP_IDENTITY] = "identity",
+		[AGENT_STEP_GROUPS] = "groups",	      [AGENT_STEP_DISKS] = "disks",
+		[AGENT_STEP_CONTAINER] = "container",
+	};
+
+	return step < AGENT_STEP_COUNT && names[step] ? names[step] : "?";
+}
+
+void agent_steps_pack(struct buf *buf, const struct agent_steps *steps)
+{
+	pack_u8(buf, (uint8_t)steps->count);
+	for (size_t i = 0; i < steps->count; i++) {
+		pack_u8(buf, steps->steps[i].step);
+		pack_u32(buf, steps->steps[i].us);
+	}
+}
+
+int agent_steps_unpack(struct view bytes, struct agent_steps *ret_steps, struct err *err)
+{
+	struct unpack in = unpack_of(bytes);
+	struct agent_steps steps = {.count = unpack_u8(&in)};
+
+	if (steps.count > ARRAY_SIZE(steps.steps))
+		in.failed = true;
+	for (size_t i = 0; i < steps.count && !in.failed; i++) {
+		steps.steps[i].step = unpack_u8(&in);
+		steps.steps[i].us = unpack_u32(&in);
+	}
+	if (unpack_done(&in, "ready message", err) < 0)
+		return -1;
+	*ret_steps = steps;
+	return 0;
+}
+
+void agent_prepare_pack(struct buf *buf, const struct agent_prepare *prepare)
+{
+	pack_u8(buf, prepare->waiting);
+	pack_str(buf, prepare->user);
+	pack_str(buf, prepare->cwd);
+}
+
+int agent_prepare_unpack(struct view bytes, struct agent_prepare *ret_prepare, struct err *err)
+{
+	struct unpack in = unpack_of(bytes);
+	struct agent_prepare prepare = {.waiting = unpack_bool(&in)};
+
+	prepare.user = unpack_str(&in);
+	prepare.cwd = unpack_str(&in);
+	if (unpack_done(&in, "prepare message", err) < 0) {
+		agent_prepare_done(&prepare);
+		return -1;
+	}
+	*ret_prepare = prepare;
+	return 0;
+}
+
+void agent_prepare_done(struct agent_prepare *prepare)
+{
+	free(prepare->user);
+	free(prepare->cwd);
+	*prepare = (struct agent_prepare){0};
+}
+
+void agent_clock_pack(struct buf *buf, const struct agent_clock *clock)
+{
+	pack_u64(buf, clock->wall_ns);
+}
+
+int agent_clock_unpack(struct view bytes, struct agent_clock *ret_clock, struct err *err)
+{
+	struct unpack in = unpack_of(bytes);
+	struct agent_clock clock = {unpack_u64(&in)};
+
+	if (unpack_done(&in, "clock message", err) < 0)
+		return -1;
+	*ret_clock = clock;
 	return 0;
 }
 

@@ -3,7 +3,14 @@
  * What host and guest agent say to each other: the kinds of streams, their requests and messages.
  * Host and guest-init are built together; AGENT_PROTOCOL catches a mix of builds.
  *
- * SETUP   the first stream, once: the host tells the VM what it is.  Answer: READY or FAILED.
+ * SETUP   the first stream: the host tells the VM what it is.  Answer: READY or FAILED.  At READY
+ * the host sends CLOCK, before any EXEC, and again whenever the guest's clock may be wrong; the
+ *         stream stays open as long as the VM lives.  A CLOCK that cannot be set: FAILED.
+ * PREPARE the VM is about to be saved as a template.  Allowed before SETUP (a generic template) and
+ *         after it, while no command runs (an image's template).  Answer: READY or FAILED, then
+ *         CLOSE; the guest then forgets the channel: what comes next, in each clone, is a new
+ *         channel whose first stream is SETUP.  In a clone of an image's template its disks, quota
+ *         and privilege must be those of the template; only the identity is applied anew.
  * EXEC    one command.  Channels: 0 its stdin (host to guest), 1 its stdout, 2 its stderr; a
  *         terminal uses 0 and 1 only.  Answers: STARTED or FAILED, later EXITED, after the END of
  *         channels 1 and 2.  CLOSE by the host before EXITED cancels: the command's whole tree gets
@@ -20,13 +27,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AGENT_PROTOCOL = 1 };
+enum { AGENT_PROTOCOL = 2 };
 
-enum agent_kind { AGENT_SETUP = 1, AGENT_EXEC, AGENT_SHUTDOWN };
+enum agent_kind { AGENT_SETUP = 1, AGENT_EXEC, AGENT_SHUTDOWN, AGENT_PREPARE };
 
 enum agent_message {
 	/* guest to host */
-	AGENT_READY = 1, /* no payload */
+	AGENT_READY = 1, /* agent_steps */
 	AGENT_FAILED,	 /* agent_failed */
 	AGENT_STARTED,	 /* no payload */
 	AGENT_EXITED,	 /* agent_exited */
@@ -34,6 +41,7 @@ enum agent_message {
 	/* host to guest */
 	AGENT_SIGNAL, /* agent_signal: to the command's process group */
 	AGENT_RESIZE, /* agent_size */
+	AGENT_CLOCK,  /* agent_clock */
 };
 
 enum agent_disk_role {
@@ -53,7 +61,6 @@ struct agent_disk {
 
 struct agent_setup {
 	uint32_t protocol;
-	uint64_t wall_ns; /* CLOCK_REALTIME of the host */
 	unsigned char entropy[32];
 	unsigned char machine_id[16];
 	char *hostname;
@@ -63,6 +70,40 @@ struct agent_setup {
 	char **hosts;	       /* "IP NAME" lines for /etc/hosts, in order */
 	size_t disk_count;
 	struct agent_disk *disks;
+};
+
+/* Where the guest's time went, in microseconds; a step may be missing. */
+struct agent_step {
+	uint8_t step; /* enum agent_step_id */
+	uint32_t us;
+};
+
+enum agent_step_id {
+	AGENT_STEP_ENTROPY = 1,
+	AGENT_STEP_IDENTITY, /* host name, machine id, files of /etc */
+	AGENT_STEP_GROUPS,   /* control groups */
+	AGENT_STEP_DISKS,    /* bound and mounted */
+	AGENT_STEP_CONTAINER,
+	AGENT_STEP_COUNT
+};
+
+struct agent_steps {
+	size_t count; /* at most AGENT_STEP_COUNT */
+	struct agent_step steps[AGENT_STEP_COUNT];
+};
+
+/* "entropy", ...; for `step` below AGENT_STEP_COUNT, else "?". */
+const char *agent_step_name(uint8_t step);
+
+struct agent_clock {
+	uint64_t wall_ns; /* CLOCK_REALTIME of the host */
+};
+
+/* What a template waits for. */
+struct agent_prepare {
+	bool waiting; /* a process that a first EXEC only has to hand arguments to is forked */
+	char *user;   /* of that process, as in agent_exec */
+	char *cwd;
 };
 
 enum agent_exec_flags {
@@ -89,8 +130,10 @@ struct agent_failed {
 };
 
 struct agent_exited {
-	uint32_t code;	 /* exit status, or 128 + signal */
-	uint32_t signal; /* that ended it, or 0 */
+	uint32_t code;	   /* exit status, or 128 + signal */
+	uint32_t signal;   /* that ended it, or 0 */
+	uint32_t start_us; /* from its request to its first instruction */
+	uint32_t run_us;   /* from there to its end */
 };
 
 struct agent_size {
@@ -117,6 +160,16 @@ void agent_failed_done(struct agent_failed *failed);
 
 void agent_exited_pack(struct buf *buf, const struct agent_exited *exited);
 int agent_exited_unpack(struct view bytes, struct agent_exited *ret_exited, struct err *err);
+
+void agent_steps_pack(struct buf *buf, const struct agent_steps *steps);
+int agent_steps_unpack(struct view bytes, struct agent_steps *ret_steps, struct err *err);
+
+void agent_prepare_pack(struct buf *buf, const struct agent_prepare *prepare);
+int agent_prepare_unpack(struct view bytes, struct agent_prepare *ret_prepare, struct err *err);
+void agent_prepare_done(struct agent_prepare *prepare);
+
+void agent_clock_pack(struct buf *buf, const struct agent_clock *clock);
+int agent_clock_unpack(struct view bytes, struct agent_clock *ret_clock, struct err *err);
 
 void agent_signal_pack(struct buf *buf, uint32_t signal);
 int agent_signal_unpack(struct view bytes, uint32_t *ret_signal, struct err *err);

@@ -18,7 +18,6 @@ static void test_setup(void)
 	struct agent_disk disks[] = {{AGENT_DISK_MODULES, true, (char *)""},
 				     {AGENT_DISK_DATA, false, (char *)"/data"}};
 	struct agent_setup in = {.protocol = AGENT_PROTOCOL,
-				 .wall_ns = 123456789012345,
 				 .entropy = {1, 2},
 				 .hostname = (char *)"vm-1",
 				 .privileged = true,
@@ -33,7 +32,7 @@ static void test_setup(void)
 
 	agent_setup_pack(&buf, &in);
 	CHECK(agent_setup_unpack(view(&buf), &out, &err) == 0);
-	CHECK(out.wall_ns == in.wall_ns && out.privileged && out.entropy[1] == 2);
+	CHECK(out.privileged && out.entropy[1] == 2);
 	CHECK_STR(out.hosts[0], "10.0.0.1 api");
 	CHECK(out.disk_count == 2 && out.disks[1].role == AGENT_DISK_DATA);
 	CHECK_STR(out.disks[1].path, "/data");
@@ -78,7 +77,11 @@ static void test_small(void)
 {
 	struct buf buf = BUF_INIT(4096);
 	struct agent_failed failed;
+	const struct agent_steps steps_in = {2, {{AGENT_STEP_ENTROPY, 5}, {AGENT_STEP_DISKS, 9}}};
+	struct agent_prepare prepare;
 	struct agent_exited exited;
+	struct agent_steps steps;
+	struct agent_clock clock;
 	struct err err = {0};
 	uint32_t signal;
 
@@ -92,11 +95,28 @@ static void test_small(void)
 	CHECK_STR(failed.text, "?[2Ja??\303\244");
 	agent_failed_done(&failed);
 	buf_clear(&buf);
-	agent_exited_pack(&buf, &(struct agent_exited){143, 15});
-	CHECK(agent_exited_unpack(view(&buf), &exited, &err) == 0 && exited.code == 143);
+	agent_exited_pack(&buf, &(struct agent_exited){143, 15, 20, 30});
+	CHECK(agent_exited_unpack(view(&buf), &exited, &err) == 0 && exited.code == 143 &&
+	      exited.run_us == 30);
 	buf_clear(&buf);
-	agent_exited_pack(&buf, &(struct agent_exited){256, 0});
+	agent_exited_pack(&buf, &(struct agent_exited){256, 0, 0, 0});
 	CHECK(agent_exited_unpack(view(&buf), &exited, &err) < 0);
+	buf_clear(&buf);
+	agent_steps_pack(&buf, &steps_in);
+	CHECK(agent_steps_unpack(view(&buf), &steps, &err) == 0 && steps.steps[1].us == 9);
+	buf.ptr[0] = AGENT_STEP_COUNT + 1;
+	CHECK(agent_steps_unpack(view(&buf), &steps, &err) < 0);
+	buf_clear(&buf);
+	agent_prepare_pack(&buf, &(struct agent_prepare){true, (char *)"u", (char *)"/w"});
+	CHECK(agent_prepare_unpack(view(&buf), &prepare, &err) == 0 && prepare.waiting);
+	CHECK_STR(prepare.cwd, "/w");
+	agent_prepare_done(&prepare);
+	buf.ptr[0] = 2;
+	CHECK(agent_prepare_unpack(view(&buf), &prepare, &err) < 0);
+	buf_clear(&buf);
+	agent_clock_pack(&buf, &(struct agent_clock){123456789012345});
+	CHECK(agent_clock_unpack(view(&buf), &clock, &err) == 0 &&
+	      clock.wall_ns == 123456789012345);
 	buf_clear(&buf);
 	agent_signal_pack(&buf, 65);
 	CHECK(agent_signal_unpack(view(&buf), &signal, &err) < 0);

@@ -182,6 +182,17 @@ struct answer {
 	char *text;
 };
 
+static void send_clock(struct mux_stream *stream)
+{
+	AUTO_BUF struct buf message = BUF_INIT(64);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	agent_clock_pack(&message, &(struct agent_clock){(uint64_t)now.tv_sec * 1000000000u +
+							 (uint64_t)now.tv_nsec});
+	mux_message(stream, AGENT_CLOCK, (struct view){message.ptr, message.len});
+}
+
 static void on_answer(void *ctx, uint8_t type, struct view payload)
 {
 	struct answer *answer = ctx;
@@ -189,6 +200,11 @@ static void on_answer(void *ctx, uint8_t type, struct view payload)
 	struct err err;
 
 	answer->type = type;
+	if (type == AGENT_READY) { /* the guest keeps this stream open */
+		send_clock(answer->stream);
+		mux_close(answer->stream);
+		answer->closed = true;
+	}
 	if (type == AGENT_FAILED && agent_failed_unpack(payload, &failed, &err) == 0) {
 		snprintf(answer->text, 504, "%s", failed.text);
 		agent_failed_done(&failed);
@@ -233,7 +249,6 @@ bool guest_vm_start(const struct guest_vm_spec *spec, struct guest_vm **ret_vm, 
 	struct guest_vm *vm = xcalloc(1, sizeof(*vm));
 	struct agent_setup setup = spec->setup;
 	struct agent_disk disks[LIMIT_DISKS];
-	struct timespec now;
 	struct err err;
 
 	ret_text[0] = '\0';
@@ -246,9 +261,7 @@ bool guest_vm_start(const struct guest_vm_spec *spec, struct guest_vm **ret_vm, 
 		die(vm, err.msg);
 	for (size_t i = 0; i < spec->disk_count; i++)
 		disks[i] = spec->disks[i].disk;
-	clock_gettime(CLOCK_REALTIME, &now);
 	setup.protocol = AGENT_PROTOCOL;
-	setup.wall_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	random_bytes(setup.entropy, sizeof(setup.entropy));
 	setup.disks = disks;
 	setup.disk_count = spec->disk_count;
