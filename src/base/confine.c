@@ -172,10 +172,25 @@ int confine_landlock(const struct confine_spec *spec, struct child_failure *fail
 	return 0;
 }
 
-int confine_filter(const struct sock_fprog *program, struct child_failure *failure)
+bool confine_notifies(const struct confine_spec *spec)
 {
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) < 0)
+	bool notifies = false;
+
+	for (size_t i = 0; i < spec->call_count; i++)
+		notifies = notifies || spec->calls[i].verdict == CONFINE_NOTIFY;
+	return notifies;
+}
+
+int confine_filter(const struct confine_spec *spec, const struct sock_fprog *program,
+		   int *ret_listener, struct child_failure *failure)
+{
+	bool notifies = confine_notifies(spec);
+	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			  notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, program);
+
+	if (rc < 0)
 		return child_fail(failure, "seccomp filter", "");
+	*ret_listener = notifies ? (int)rc : -1;
 	return 0;
 }
 
@@ -203,6 +218,8 @@ static uint32_t verdict_action(enum confine_verdict verdict)
 		return SCMP_ACT_ERRNO(EPERM);
 	case CONFINE_ENOSYS:
 		return SCMP_ACT_ERRNO(ENOSYS);
+	case CONFINE_NOTIFY:
+		return SCMP_ACT_NOTIFY;
 	case CONFINE_KILL:
 		break;
 	}
@@ -224,6 +241,10 @@ static int add_call(scmp_filter_ctx filter, const struct confine_call *call, str
 	if (call->when == CONFINE_IF_NONE)
 		rc = seccomp_rule_add(filter, action, number, 1,
 				      SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, call->mask, 0));
+	if (call->when == CONFINE_IF_FIELD)
+		rc = seccomp_rule_add(
+			filter, action, number, 1,
+			SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, call->mask, call->value));
 	if (call->when == CONFINE_IF_EQUAL)
 		rc = seccomp_rule_add(filter, action, number, 1,
 				      SCMP_CMP(call->arg, SCMP_CMP_EQ, call->mask));

@@ -44,6 +44,7 @@ enum confine_verdict {
 	CONFINE_EPERM = 1,
 	CONFINE_ENOSYS, /* the C library then falls back to an older call */
 	CONFINE_KILL,	/* the whole process: no honest program does this */
+	CONFINE_NOTIFY, /* open, openat: wait for the parent's answer, base/confine_notify.h */
 };
 
 enum confine_when {
@@ -51,6 +52,7 @@ enum confine_when {
 	CONFINE_IF_ANY,	  /* the argument `arg` has at least one of the bits `mask` */
 	CONFINE_IF_NONE,  /* it has none of them */
 	CONFINE_IF_EQUAL, /* it is `mask` */
+	CONFINE_IF_FIELD, /* its bits `mask` are `value` */
 };
 
 /* One row of a seccomp table. */
@@ -59,7 +61,7 @@ struct confine_call {
 	enum confine_verdict verdict;
 	enum confine_when when;
 	unsigned arg;
-	uint32_t mask;
+	uint32_t mask, value;
 };
 
 struct confine_spec {

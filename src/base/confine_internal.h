@@ -35,4 +35,9 @@ int confine_tmpfs_options(const struct confine_spec *spec,
 /* No capability now or after any exec. */
 int confine_drop_privileges(struct child_failure *failure);
 int confine_landlock(const struct confine_spec *spec, struct child_failure *failure);
-int confine_filter(const struct sock_fprog *program, struct child_failure *failure);
+
+/* Whether a row of the table waits for the parent. */
+bool confine_notifies(const struct confine_spec *spec);
+/* *ret_listener: where the parent hears of it (close-on-exec), else -1. */
+int confine_filter(const struct confine_spec *spec, const struct sock_fprog *program,
+		   int *ret_listener, struct child_failure *failure);

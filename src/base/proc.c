@@ -3,7 +3,7 @@
  * Child processes: the parent's half (the child's half is proc_child.c, one level of helpers for
  * short programs is proc_run.c).
  *
- * Everything that needs memory is prepared before the fork.  A close-on-exec pipe tells how it
+ * Everything that needs memory is prepared before the fork.  A close-on-exec socket tells how it
  * went: end of file after a successful exec, else a record with the step, its object and errno.
  * All signals are blocked around the fork, so that no handler of the parent runs in the child.  A
  * child that failed is reaped here; the caller gets a child that runs its program or an error.
@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/proc_internal.h"
 
 #include <assert.h>
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +61,7 @@ static int plan_prepare(struct proc_plan *plan, struct err *err)
 		return 0;
 	assert(spec->confine->keep_root ||
 	       ((spec->namespaces & CLONE_NEWUSER) && (spec->namespaces & CLONE_NEWNS)));
+	assert(spec->ret_notify_fd || !confine_notifies(spec->confine));
 	if (confine_tmpfs_options(spec->confine, plan->tmpfs_options, err) < 0)
 		return -1;
 	return confine_compile(spec->confine, &plan->program, err);
@@ -85,22 +88,29 @@ static void reap(pid_t pid)
 		;
 }
 
-/* Reads the pipe to its end.  Returns 0, or -1 with the failure in *ret_failure. */
-static int read_reports(int fd, pid_t *ret_pid, struct proc_report *ret_failure)
+/* What the child reported. */
+struct outcome {
+	pid_t pid; /* of the final child, or 0 */
+	int notify_fd;
+	struct proc_report failure; /* errnum 0: none */
+};
+
+/* Reads the socket, where one write is one read, to its end. */
+static void read_reports(int fd, struct outcome *ret)
 {
 	struct proc_report report;
-	ssize_t got;
+	size_t count;
+	struct err ignored;
+	int listener;
 
-	for (;;) {
-		got = read(fd, &report, sizeof(report)); /* one write of a pipe is one read */
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got != (ssize_t)sizeof(report))
-			return ret_failure->errnum ? -1 : 0;
+	while (fd_recv(fd, &report, sizeof(report), &listener, 1, &count, &ignored) ==
+	       (ssize_t)sizeof(report)) {
 		if (report.errnum)
-			*ret_failure = report;
-		else
-			*ret_pid = report.pid;
+			ret->failure = report;
+		if (report.pid)
+			ret->pid = report.pid;
+		if (count > 0)
+			ret->notify_fd = listener;
 	}
 }
 
@@ -120,32 +130,36 @@ int proc_start(const struct proc_spec *spec, struct proc *ret_proc, struct err *
 {
 	AUTO(plan_done)
 	struct proc_plan plan = {.spec = spec, .null_fd = -1, .report_fd = -1, .parent_fd = -1};
-	struct proc_report failure = {0};
-	AUTO_FD int report_fd = -1;
-	pid_t first, pid;
-	int pipe_fds[2], rc;
+	struct outcome outcome = {.notify_fd = -1};
+	AUTO_FD int report_fd = -1, notify_fd = -1;
+	int pair[2];
+	pid_t first;
 
 	if (plan_prepare(&plan, err) < 0)
 		return err_wrap(err, "start '%s'", spec->argv[0]);
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "start '%s': pipe", spec->argv[0]);
-	report_fd = pipe_fds[0];
-	plan.report_fd = pipe_fds[1];
-	pid = first = fork_quietly(&plan);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "start '%s': socketpair", spec->argv[0]);
+	report_fd = pair[0];
+	plan.report_fd = pair[1];
+	outcome.pid = first = fork_quietly(&plan);
 	if (first < 0)
 		return err_sys(err, errno, "start '%s': fork", spec->argv[0]);
 	close(STEAL_FD(plan.report_fd));
-	rc = read_reports(report_fd, &pid, &failure);
-	if (pid != first)
+	read_reports(report_fd, &outcome);
+	notify_fd = outcome.notify_fd;
+	if (outcome.pid != first)
 		reap(first);
-	if (rc < 0) {
-		reap(pid);
-		return explain(spec->argv[0], &failure, err);
+	if (outcome.failure.errnum) {
+		reap(outcome.pid);
+		return explain(spec->argv[0], &outcome.failure, err);
 	}
-	ret_proc->pid = pid;
-	ret_proc->pidfd = pidfd_open(pid, 0); /* our child, not reaped: still the same one */
-	if (ret_proc->pidfd >= 0)
+	ret_proc->pid = outcome.pid;
+	ret_proc->pidfd = pidfd_open(outcome.pid, 0); /* not reaped: still the same one */
+	if (ret_proc->pidfd >= 0) {
+		if (spec->ret_notify_fd)
+			*spec->ret_notify_fd = STEAL_FD(notify_fd);
 		return 0;
+	}
 	err_sys_(err, errno, "start '%s': pidfd_open", spec->argv[0]);
 	proc_kill(ret_proc);
 	return -1;

@@ -44,6 +44,8 @@ struct proc_spec {
 
 	const struct confine_spec *confine; /* base/confine.h; without `keep_root` needs
 					     * NEWUSER and NEWNS; or NULL */
+	int *ret_notify_fd; /* gets the caller's end of CONFINE_NOTIFY; needed if the table has it
+			     */
 };
 
 #define PROC_SPEC_INIT                                           \

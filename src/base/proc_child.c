@@ -6,10 +6,11 @@
  * Two processes when namespaces are wanted.  The first gives up root, then makes the second inside
  * the new namespaces and as a child of *our* parent (CLONE_PARENT), so that the caller waits for
  * the real thing; the second maps its uid, enters the private root, drops privileges, arranges its
- * descriptors and executes the program.  A failure is written to the report pipe; exec closes it.
+ * descriptors and executes the program.  A failure is written to the report socket; exec closes it.
  */
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/fd.h"
 #include "base/proc_internal.h"
 
 #include <errno.h>
@@ -117,8 +118,8 @@ static int map_ids(const struct proc_plan *plan, struct child_failure *failure)
 }
 
 /* Moves the descriptors of the spec to 0, 1, 2, 3 ... and marks all others close-on-exec.  In two
- * passes, since a target may be the source of another.  The report pipe and the parent's pidfd are
- * moved out of the way too. */
+ * passes, since a target may be the source of another.  The report socket and the parent's pidfd
+ * are moved out of the way too. */
 static int place_fds(struct proc_plan *plan, struct child_failure *failure)
 {
 	const struct proc_spec *spec = plan->spec;
@@ -154,6 +155,21 @@ static int confine(const struct proc_plan *plan, struct child_failure *failure)
 	return confine_landlock(spec, failure);
 }
 
+/* The last step before exec.  The listener of the filter, if it has one, goes to the parent. */
+static int filter_calls(const struct proc_plan *plan, struct child_failure *failure)
+{
+	const struct proc_report report = {0};
+	struct err ignored;
+	int listener;
+
+	if (confine_filter(plan->spec->confine, &plan->program, &listener, failure) < 0)
+		return -1;
+	if (listener >= 0 &&
+	    fd_send(plan->report_fd, &report, sizeof(report), &listener, 1, &ignored) < 0)
+		return child_fail(failure, "hand over the seccomp filter's listener", "");
+	return 0;
+}
+
 /* The final child. */
 static ML_NORETURN void run_program(struct proc_plan *plan)
 {
@@ -171,7 +187,7 @@ static ML_NORETURN void run_program(struct proc_plan *plan)
 		give_up(plan->report_fd, &failure);
 	proc_child_signals();
 	proc_child_tie(plan->parent_fd); /* after the last change of credentials */
-	if (spec->confine && confine_filter(&plan->program, &failure) < 0)
+	if (spec->confine && filter_calls(plan, &failure) < 0)
 		give_up(plan->report_fd, &failure);
 	execve(spec->argv[0], spec->argv, spec->env ? spec->env : no_env);
 	child_fail_(&failure, "execute", spec->argv[0]);

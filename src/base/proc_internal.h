@@ -13,8 +13,9 @@ enum {
 	PROC_EXIT_UNSTARTED = 127, /* of a child that never reached its program */
 };
 
-/* What goes through the close-on-exec pipe until exec closes it: first the process id of the final
- * child if there was a second fork, then a failure if there was one. */
+/* What goes through the close-on-exec socket until exec closes it, a packet each: first the process
+ * id of the final child if there was a second fork, then the listener of its seccomp filter (as a
+ * descriptor) if it has one, then a failure if there was one. */
 struct proc_report {
 	pid_t pid;  /* of the final child, or 0 */
 	int errnum; /* of the failure, or 0 */

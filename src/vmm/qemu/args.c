@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/limits.h"
 #include "base/strv.h"
 
 #include <inttypes.h>
@@ -19,7 +20,8 @@
 
 enum {
 	GUEST_HZ = 250,	 /* CONFIG_HZ of the packaged kernel */
-	SMALL_DISKS = 6, /* eight device slots, less channel and network card */
+	SMALL_SLOTS = 6, /* for disks, of eight: less channel and network card */
+	EMPTY_SLOT_BYTES = 1024 * 1024,
 };
 
 static void add(char ***args, const char *option, const char *value)
@@ -54,12 +56,32 @@ static void add_sandbox(char ***args, const char *program)
 		    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 }
 
+size_t vm_slots(size_t disk_count)
+{
+	return disk_count <= SMALL_SLOTS ? SMALL_SLOTS : LIMIT_DISKS;
+}
+
+static bool is_restored(const struct vm_spec *spec)
+{
+	return spec->begin == VM_RESTORE || spec->begin == VM_RESTORE_INTO;
+}
+
+static void add_ram(char ***args, const struct vm_spec *spec)
+{
+	if (spec->begin == VM_BOOT)
+		addf(args, "-object", "memory-backend-ram,id=ram,size=%uM", spec->memory_mb);
+	else
+		addf(args, "-object",
+		     "memory-backend-file,id=ram,size=%uM,mem-path=" QEMU_RAM_PATH ",share=%s",
+		     spec->memory_mb, spec->begin == VM_RESTORE ? "off" : "on");
+}
+
 static void add_machine(char ***args, const struct vm_spec *spec)
 {
 	addf(args, "-machine",
 	     "microvm,x-option-roms=off,pic=off,isa-serial=on,rtc=on,ioapic2=%s,memory-backend=ram",
-	     spec->disk_count <= SMALL_DISKS ? "off" : "on");
-	addf(args, "-object", "memory-backend-ram,id=ram,size=%uM", spec->memory_mb);
+	     MAX(spec->slots, spec->disk_count) <= SMALL_SLOTS ? "off" : "on");
+	add_ram(args, spec);
 	addf(args, "-m", "%u", spec->memory_mb);
 	addf(args, "-smp", "%u", spec->cpus);
 	add(args, "-accel", accel_name(spec->accel));
@@ -94,17 +116,38 @@ static void add_monitor(char ***args, const struct vm_spec *spec)
 /* The descriptor is the file: no lock is asked for, since whoever opened it decides who else may.
  * An error of the host, such as a full disk, is the guest's to see; QEMU would pause the VM for it
  * and wait for an answer that nobody gives. */
+static void add_disk(char ***args, const struct vm_spec *spec, size_t i)
+{
+	addf(args, "-add-fd", "fd=%d,set=%zu", QEMU_FD_DISKS + (int)i, i);
+	addf(args, "-blockdev",
+	     "driver=file,node-name=d%zu,filename=/dev/fdset/%zu,read-only=%s,"
+	     "auto-read-only=off,locking=off",
+	     i, i, spec->disks[i].read_only ? "on" : "off");
+}
+
 static void add_disks(char ***args, const struct vm_spec *spec)
 {
-	for (size_t i = 0; i < spec->disk_count; i++) {
-		addf(args, "-add-fd", "fd=%d,set=%zu", QEMU_FD_DISKS + (int)i, i);
-		addf(args, "-blockdev",
-		     "driver=file,node-name=d%zu,filename=/dev/fdset/%zu,read-only=%s,"
-		     "auto-read-only=off,locking=off",
-		     i, i, spec->disks[i].read_only ? "on" : "off");
+	for (size_t i = 0; i < MAX(spec->slots, spec->disk_count); i++) {
+		if (i < spec->disk_count)
+			add_disk(args, spec, i);
+		else
+			addf(args, "-blockdev",
+			     "driver=null-co,node-name=d%zu,read-zeroes=on,size=%d", i,
+			     EMPTY_SLOT_BYTES);
 		addf(args, "-device",
 		     "virtio-blk-device,drive=d%zu,id=b%zu,rerror=report,werror=report", i, i);
 	}
+}
+
+/* Of a template and its clones: a card that leads nowhere.  It does not announce itself after a
+ * restore, which would cost each clone some milliseconds. */
+static void add_card(char ***args, const struct vm_spec *spec)
+{
+	if (!spec->slots)
+		return;
+	add(args, "-netdev", "hubport,id=n0,hubid=0");
+	add(args, "-device",
+	    "virtio-net-device,netdev=n0,mac=52:54:00:00:00:01,guest_announce=off");
 }
 
 /* Level 3 keeps panics on the console; one level more would show an error about the missing PCI bus
@@ -112,13 +155,17 @@ static void add_disks(char ***args, const struct vm_spec *spec)
  * spare the guest a calibration against the PIT that hangs for ever when a busy host disturbs it.
  * Pages are not cleared before the guest's kernel uses them itself, which would cost a tenth of all
  * bytes that pass through a pipe: the VM is the boundary, and is thrown away. */
-static void add_kernel(char ***args, const struct vm_spec *spec)
+static void add_begin(char ***args, const struct vm_spec *spec)
 {
 	AUTO_FREE char *clock = NULL;
 
 	if (spec->accel == ACCEL_TCG && spec->tsc_khz)
 		clock = xasprintf(" tsc_early_khz=%u lpj=%" PRIu64, spec->tsc_khz,
 				  (uint64_t)spec->tsc_khz * 1000 / GUEST_HZ);
+	if (is_restored(spec)) { /* the state is asked for on the monitor */
+		add(args, "-incoming", "defer");
+		return;
+	}
 	add(args, "-kernel", QEMU_KERNEL_PATH);
 	add(args, "-initrd", QEMU_INITRAMFS_PATH);
 	addf(args, "-append",
@@ -132,7 +179,7 @@ char **qemu_args(const char *program, const struct vm_spec *spec)
 {
 	static void (*const parts[])(char ***args, const struct vm_spec *spec) = {
 		add_process, add_machine, add_console, add_channel,
-		add_monitor, add_disks,	  add_kernel,
+		add_monitor, add_disks,	  add_card,    add_begin,
 	};
 	char **args = NULL;
 

@@ -8,11 +8,12 @@
 enum qemu_fd {
 	QEMU_FD_CHANNEL = 3, /* socket: the control channel */
 	QEMU_FD_QMP,	     /* socket: the monitor */
-	QEMU_FD_DISKS,	     /* and up */
+	QEMU_FD_DISKS,	     /* and up; then the state to be loaded, if any */
 };
 
 #define QEMU_KERNEL_PATH    "/kernel"
 #define QEMU_INITRAMFS_PATH "/initramfs"
+#define QEMU_RAM_PATH	    "/ram" /* is in no root: an open is answered by the supervisor */
 
 /* The arguments, `program` first; free with strv_free().  The guest's console goes to the standard
  * output. */

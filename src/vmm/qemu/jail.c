@@ -13,6 +13,9 @@
 #include "vmm/qemu/args.h"
 
 #include <assert.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <sched.h>
 #include <sys/prctl.h>
 
@@ -37,6 +40,14 @@ static const struct confine_path kvm_device = {"/dev/kvm", CONFINE_DEVICE};
 #define EPERM_(call)                                     \
 	{                                                \
 		.name = (call), .verdict = CONFINE_EPERM \
+	}
+#define NOTIFY(call, flags_at)                                                                    \
+	{                                                                                         \
+		(call), CONFINE_NOTIFY, CONFINE_IF_FIELD, (flags_at), O_ACCMODE | O_CREAT, O_RDWR \
+	}
+#define NO_IOCTL(number)                                              \
+	{                                                             \
+		"ioctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, (number) \
 	}
 #define ENOSYS_(call)                                     \
 	{                                                 \
@@ -113,6 +124,16 @@ static const struct confine_call denied_calls[] = {
 	EPERM_("setxattr"),
 	EPERM_("lsetxattr"),
 	EPERM_("fsetxattr"),
+	EPERM_("removexattr"),
+	EPERM_("lremovexattr"),
+	EPERM_("fremovexattr"),
+	EPERM_("utime"),
+	EPERM_("utimes"),
+	EPERM_("futimesat"),
+	EPERM_("utimensat"),
+	NO_IOCTL(FS_IOC_SETFLAGS),
+	NO_IOCTL(FS_IOC_FSSETXATTR),
+	NO_IOCTL(FS_IOC_ENABLE_VERITY),
 	EPERM_("mknod"),
 	EPERM_("mknodat"),
 	EPERM_("inotify_init"),
@@ -131,10 +152,16 @@ static const struct confine_call denied_calls[] = {
 	EPERM_("msgget"),
 	EPERM_("semget"),
 	EPERM_("mq_open"),
+	/* Only with RAM in a file, which QEMU opens by a path and always for writing. */
+	NOTIFY("open", 1),
+	NOTIFY("openat", 2),
 };
+
+enum { RAM_FILE_CALLS = 2 };
 
 void qemu_jail_init(struct qemu_jail *jail, const char *program, const struct vm_spec *spec)
 {
+	bool boots = spec->begin == VM_BOOT || spec->begin == VM_BOOT_INTO;
 	size_t count = 0;
 
 	for (; count < ARRAY_SIZE(system_paths); count++)
@@ -145,10 +172,12 @@ void qemu_jail_init(struct qemu_jail *jail, const char *program, const struct vm
 	assert(count <= QEMU_JAIL_PATHS_MAX);
 	jail->files[0] = (struct confine_file){QEMU_KERNEL_PATH, spec->kernel_fd};
 	jail->files[1] = (struct confine_file){QEMU_INITRAMFS_PATH, spec->initramfs_fd};
-	jail->spec = (struct confine_spec){.paths = jail->paths,
-					   .path_count = count,
-					   .files = jail->files,
-					   .file_count = QEMU_JAIL_FILES,
-					   .calls = denied_calls,
-					   .call_count = ARRAY_SIZE(denied_calls)};
+	jail->spec =
+		(struct confine_spec){.paths = jail->paths,
+				      .path_count = count,
+				      .files = jail->files,
+				      .file_count = boots ? QEMU_JAIL_FILES : 0,
+				      .calls = denied_calls,
+				      .call_count = ARRAY_SIZE(denied_calls) -
+						    (spec->begin == VM_BOOT ? RAM_FILE_CALLS : 0)};
 }

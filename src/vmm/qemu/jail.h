@@ -16,5 +16,6 @@ struct qemu_jail {
 	struct confine_spec spec; /* points into the two above: do not copy the struct */
 };
 
-/* `program` is QEMU's path without symbolic links, borrowed. */
+/* With RAM in a file the table has CONFINE_NOTIFY, for opens that only read and write: what they
+ * get is vmm/qemu/qemu.c's business.  `program` is QEMU's path without symbolic links, borrowed. */
 void qemu_jail_init(struct qemu_jail *jail, const char *program, const struct vm_spec *spec);

@@ -4,22 +4,30 @@
  * as descriptors, and watched through its pidfd.
  *
  * Happy path: find the program, build command line and jail, write the monitor's hello, start.
- * After that there is nothing to do until the process has ended.  Whatever ends QEMU (the guest's
- * power off, its panic, a crash, a signal) shows the same way: the pidfd becomes readable.  Killing
- * is enough to stop it, since all its state is the guest's and the files belong to the caller.
+ * After that there is nothing to do until the process has ended, but to give it its RAM file when
+ * it asks: QEMU opens that by a path and for writing, and gets a descriptor that can only read if
+ * the file is another VM's template (base/confine_notify.h).  Whatever ends QEMU (the guest's power
+ * off, its panic, a crash, a signal) shows the same way: the pidfd becomes readable.  Killing is
+ * enough to stop it, since all its state is the guest's and the files belong to the caller.
  */
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/clock.h"
+#include "base/confine_notify.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/proc.h"
 #include "base/strv.h"
 #include "vmm/qemu/args.h"
 #include "vmm/qemu/jail.h"
+#include "vmm/qemu/program.h"
 #include "vmm/qemu/qmp.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +48,10 @@ enum {
 struct vm {
 	struct proc proc;
 	int qmp_fd;
+	int notify_fd; /* opens that wait for us; -1: RAM is no file */
+	int ram_fd;    /* what QEMU gets of it */
+	int kvm_fd;    /* only with notify_fd: the device is opened like a RAM file */
+	bool savable;
 };
 
 static void qemu_free(struct vm *vm)
@@ -47,30 +59,16 @@ static void qemu_free(struct vm *vm)
 	if (!vm)
 		return;
 	proc_kill(&vm->proc);
-	if (vm->qmp_fd >= 0)
-		close(vm->qmp_fd);
+	auto_close_(&vm->qmp_fd);
+	auto_close_(&vm->notify_fd);
+	auto_close_(&vm->ram_fd);
+	auto_close_(&vm->kvm_fd);
 	free(vm);
 }
 
 static void auto_vm(struct vm **vm)
 {
 	qemu_free(*vm);
-}
-
-/* Under KVM the smaller build of the same package, if it is there: it starts in half the time. */
-static int find_qemu(enum accel accel, char **ret_path, struct err *err)
-{
-	AUTO_FREE char *found = NULL;
-
-	if ((accel != ACCEL_KVM || proc_find("qemu-system-x86_64-microvm", &found, err) < 0) &&
-	    proc_find("qemu-system-x86_64", &found, err) < 0)
-		return err_set(err, ERR_UNAVAILABLE,
-			       "qemu-system-x86_64 is not installed: apt-get install "
-			       "qemu-system-x86");
-	*ret_path = realpath(found, NULL);
-	if (!*ret_path)
-		return err_sys(err, errno, "find '%s'", found);
-	return 0;
 }
 
 /* The group that opens /dev/kvm, which root must keep when it becomes nobody; 0: none needed. */
@@ -85,14 +83,27 @@ static int check_spec(const struct vm_spec *spec, struct err *err)
 {
 	if (spec->accel == ACCEL_AUTO || spec->cpus == 0 || spec->memory_mb == 0)
 		return err_set(err, ERR_INTERNAL, "VM without accelerator, CPU or memory");
-	if (spec->disk_count > LIMIT_DISKS)
+	if (MAX(spec->disk_count, spec->slots) > LIMIT_DISKS)
 		return err_set(err, ERR_LIMIT, "%zu disks: a VM has at most %d", spec->disk_count,
 			       LIMIT_DISKS);
+	if (spec->slots && spec->disk_count > spec->slots)
+		return err_set(err, ERR_INTERNAL, "%zu disks for %zu slots", spec->disk_count,
+			       spec->slots);
 	return 0;
 }
 
+static bool is_restored(const struct vm_spec *spec)
+{
+	return spec->begin == VM_RESTORE || spec->begin == VM_RESTORE_INTO;
+}
+
+static bool is_savable(const struct vm_spec *spec)
+{
+	return spec->begin == VM_BOOT_INTO || spec->begin == VM_RESTORE_INTO;
+}
+
 /* What it can take of the host, whoever has it in hand: memory, threads, descriptors, and space on
- * disk, where no file of its own grows. */
+ * disk, where no file of its own grows but the state that it saves. */
 static int set_limits(const struct vm_spec *spec, struct proc_limit ret_limits[QEMU_LIMITS],
 		      struct err *err)
 {
@@ -106,6 +117,8 @@ static int set_limits(const struct vm_spec *spec, struct proc_limit ret_limits[Q
 		if (!spec->disks[i].read_only)
 			largest = MAX(largest, (rlim_t)st.st_size);
 	}
+	if (is_savable(spec))
+		largest = MAX(largest, (rlim_t)LIMIT_VM_STATE);
 	ret_limits[0] = (struct proc_limit){RLIMIT_NOFILE, QEMU_FDS_MAX};
 	ret_limits[1] = (struct proc_limit){RLIMIT_NPROC, QEMU_THREADS_MAX + spec->cpus};
 	ret_limits[2] = (struct proc_limit){RLIMIT_DATA, memory};
@@ -113,14 +126,40 @@ static int set_limits(const struct vm_spec *spec, struct proc_limit ret_limits[Q
 	return 0;
 }
 
+/* Prepares what QEMU gets when it opens its RAM file.  One that is not to be written is opened once
+ * more: what QEMU holds then cannot write, and shares neither offset nor lock with the caller's. */
+static int prepare_ram(struct vm *vm, const struct vm_spec *spec, struct err *err)
+{
+	char link[32];
+	struct stat st;
+
+	if (spec->begin == VM_BOOT)
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", spec->ram_fd);
+	if (spec->begin == VM_RESTORE)
+		vm->ram_fd = open(link, O_RDONLY | O_CLOEXEC);
+	else
+		vm->ram_fd = fcntl(spec->ram_fd, F_DUPFD_CLOEXEC, 0);
+	if (vm->ram_fd < 0 || fstat(vm->ram_fd, &st) < 0)
+		return err_sys(err, errno, "open the VM's RAM file");
+	if (!S_ISREG(st.st_mode) || st.st_size != (off_t)spec->memory_mb << 20)
+		return err_set(err, ERR_INVALID,
+			       "the VM's RAM file has %jd bytes instead of %u MiB",
+			       (intmax_t)st.st_size, spec->memory_mb);
+	if (spec->accel != ACCEL_KVM)
+		return 0;
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	return vm->kvm_fd < 0 ? err_sys(err, errno, "open '/dev/kvm'") : 0;
+}
+
 /* Starts the process; the monitor's other end is `qmp_fd`. */
-static int launch(const struct vm_spec *spec, int qmp_fd, struct proc *ret_proc, struct err *err)
+static int launch(struct vm *vm, const struct vm_spec *spec, int qmp_fd, struct err *err)
 {
 	struct proc_limit limits[QEMU_LIMITS];
 	AUTO_FREE char *program = NULL;
 	AUTO(auto_strv) char **args = NULL;
 	struct qemu_jail jail;
-	int fds[LIMIT_DISKS + 2] = {spec->channel_fd, qmp_fd}; /* in the order of enum qemu_fd */
+	int fds[LIMIT_DISKS + 3] = {spec->channel_fd, qmp_fd}; /* in the order of enum qemu_fd */
 	struct proc_spec proc = {.stdin_fd = -1,
 				 .stdout_fd = spec->console_fd,
 				 .stderr_fd = spec->stderr_fd,
@@ -131,16 +170,19 @@ static int launch(const struct vm_spec *spec, int qmp_fd, struct proc *ret_proc,
 				 .limit_count = QEMU_LIMITS,
 				 .namespaces = QEMU_NAMESPACES,
 				 .keep_group = kvm_group(spec->accel),
-				 .confine = &jail.spec};
+				 .confine = &jail.spec,
+				 .ret_notify_fd = &vm->notify_fd};
 
 	for (size_t i = 0; i < spec->disk_count; i++)
 		fds[2 + i] = spec->disks[i].fd;
-	if (set_limits(spec, limits, err) < 0 || find_qemu(spec->accel, &program, err) < 0)
+	if (is_restored(spec))
+		fds[proc.fd_count++] = spec->state_fd;
+	if (set_limits(spec, limits, err) < 0 || qemu_find(spec->accel, &program, err) < 0)
 		return -1;
 	args = qemu_args(program, spec);
 	qemu_jail_init(&jail, program, spec);
 	proc.argv = args;
-	return proc_start(&proc, ret_proc, err);
+	return proc_start(&proc, &vm->proc, err);
 }
 
 static int qemu_start(const struct vm_spec *spec, struct vm **ret_vm, struct err *err)
@@ -153,13 +195,47 @@ static int qemu_start(const struct vm_spec *spec, struct vm **ret_vm, struct err
 		return -1;
 	theirs = pair[1];
 	vm = xcalloc(1, sizeof(*vm));
-	vm->proc = (struct proc)PROC_INIT;
-	vm->qmp_fd = pair[0];
-	if (fd_write_all(vm->qmp_fd, qmp_hello.ptr, qmp_hello.len, "QEMU's monitor", err) < 0)
-		return -1;
-	if (launch(spec, theirs, &vm->proc, err) < 0)
+	*vm = (struct vm){.proc = PROC_INIT,
+			  .qmp_fd = pair[0],
+			  .notify_fd = -1,
+			  .ram_fd = -1,
+			  .kvm_fd = -1,
+			  .savable = is_savable(spec)};
+	if (prepare_ram(vm, spec, err) < 0 ||
+	    qmp_hello(vm->qmp_fd, spec->begin != VM_BOOT,
+		      is_restored(spec) ? QEMU_FD_DISKS + (int)spec->disk_count : -1, err) < 0 ||
+	    launch(vm, spec, theirs, err) < 0)
 		return -1;
 	*ret_vm = STEAL(vm);
+	return 0;
+}
+
+static int qemu_attend_fd(const struct vm *vm)
+{
+	return vm->notify_fd;
+}
+
+static void qemu_attend(struct vm *vm)
+{
+	const struct confine_gift gifts[] = {{QEMU_RAM_PATH, vm->ram_fd}, {"/dev/kvm", vm->kvm_fd}};
+
+	if (vm->notify_fd >= 0)
+		confine_notify_answer(vm->notify_fd, gifts, ARRAY_SIZE(gifts));
+}
+
+/* QEMU ends by itself, which closes its files in order; one that does not is killed by free(). */
+static int qemu_save(struct vm *vm, int state_fd, int timeout_ms, struct err *err)
+{
+	uint64_t end = clock_monotonic_ms() + (uint64_t)timeout_ms, now;
+	struct pollfd ended = {.fd = vm->proc.pidfd, .events = POLLIN};
+
+	if (!vm->savable)
+		return err_set(err, ERR_INTERNAL, "this VM's RAM is in no file of its own");
+	if (qmp_save(vm->qmp_fd, state_fd, end, err) < 0 || qmp_quit(vm->qmp_fd, err) < 0)
+		return -1;
+	now = clock_monotonic_ms();
+	if (poll(&ended, 1, end > now ? (int)(end - now) : 0) != 1)
+		return err_set(err, ERR_TIMEOUT, "QEMU saved the VM and did not end");
 	return 0;
 }
 
@@ -190,6 +266,10 @@ static int qemu_pid(const struct vm *vm)
 const struct vmm_ops vmm_qemu = {
 	.name = "qemu",
 	.start = qemu_start,
+	.attend_fd = qemu_attend_fd,
+	.attend = qemu_attend,
+	.save = qemu_save,
+	.fingerprint = qemu_fingerprint,
 	.exit_fd = qemu_exit_fd,
 	.describe_exit = qemu_describe_exit,
 	.pid = qemu_pid,
