@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * sandbox/tail.c: the input is what a guest prints on its console, in pieces.  Besides not
+ * base/tail.c: the input is what a guest prints on its console, in pieces.  Besides not
  * crashing: the reason that is made of it is one line of printable bytes.
  */
-#include "sandbox/tail.h"
+#include "base/tail.h"
 
 #include "fuzz/fuzz.h"
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/confine_calls.h"
 #include "base/confine_internal.h"
 #include "base/fd.h"
 #include "base/limits.h"
@@ -260,6 +261,16 @@ static int add_call(scmp_filter_ctx filter, const struct confine_call *call, str
 	return 0;
 }
 
+static int add_calls(scmp_filter_ctx filter, const struct confine_call *calls, size_t count,
+		     struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (add_call(filter, &calls[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static void auto_filter(scmp_filter_ctx *filter)
 {
 	if (*filter)
@@ -281,10 +292,11 @@ int confine_compile(const struct confine_spec *spec, struct sock_fprog *ret_prog
 		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree */
 	if (rc < 0)
 		return err_sys(err, -rc, "make a seccomp filter");
-	for (size_t i = 0; i < spec->call_count; i++) {
-		if (add_call(filter, &spec->calls[i], err) < 0)
-			return -1;
-	}
+	if (spec->common_calls &&
+	    add_calls(filter, confine_common_calls, confine_common_call_count, err) < 0)
+		return -1;
+	if (add_calls(filter, spec->calls, spec->call_count, err) < 0)
+		return -1;
 	rc = seccomp_export_bpf(filter, fd);
 	if (rc < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, rc < 0 ? -rc : errno, "export a seccomp filter");

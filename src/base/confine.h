@@ -72,6 +72,7 @@ struct confine_spec {
 	size_t path_count;
 	const struct confine_file *files;
 	size_t file_count;
+	bool common_calls; /* also those of confine_calls.h */
 	const struct confine_call *calls;
 	size_t call_count;
 };

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/proc_internal.h"
+#include "base/tail.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,39 +27,6 @@ enum {
 	RESULT_MAX = 4096, /* fits into a pipe, so that the child never waits for us */
 	PIPE_SIZE = 65536,
 };
-
-/* The last bytes of a stream of any length. */
-struct tail {
-	char text[LIMIT_STDERR_TAIL + 1];
-	size_t len;
-};
-
-static void tail_add(struct tail *tail, const char *bytes, size_t len)
-{
-	size_t keep;
-
-	if (len > LIMIT_STDERR_TAIL) {
-		bytes += len - LIMIT_STDERR_TAIL;
-		len = LIMIT_STDERR_TAIL;
-	}
-	keep = MIN(tail->len, LIMIT_STDERR_TAIL - len);
-	memmove(tail->text, tail->text + tail->len - keep, keep);
-	memcpy(tail->text + keep, bytes, len);
-	tail->len = keep + len;
-	tail->text[tail->len] = '\0';
-}
-
-/* The last line that is not empty; cuts the text behind it. */
-static const char *tail_last_line(struct tail *tail)
-{
-	char *line;
-
-	while (tail->len > 0 && strchr("\n\r \t", tail->text[tail->len - 1]))
-		tail->len--;
-	tail->text[tail->len] = '\0';
-	line = strrchr(tail->text, '\n');
-	return line ? line + 1 : tail->text;
-}
 
 /* A helper that runs, and what we read of it. */
 struct run {
@@ -118,7 +86,7 @@ static void drain(int *fd, struct run *run)
 		if (got <= 0)
 			break;
 		if (fd == &run->err_fd)
-			tail_add(&run->tail, chunk, (size_t)got);
+			tail_put(&run->tail, (struct view){chunk, (size_t)got});
 		else
 			buf_put(run->output, chunk, (size_t)got);
 	}
@@ -197,6 +165,7 @@ static int run_helper(const struct proc_spec *spec, const struct view *input, st
 {
 	AUTO(run_done)
 	struct run run = {.proc = PROC_INIT, .err_fd = -1, .out_fd = -1, .output = output};
+	AUTO_BUF struct buf reason = BUF_INIT(LIMIT_STDERR_TAIL);
 	char how[64];
 	int status;
 
@@ -209,10 +178,9 @@ static int run_helper(const struct proc_spec *spec, const struct view *input, st
 	if (status == 0)
 		return 0;
 	proc_describe(status, how, sizeof(how));
-	if (run.tail.len == 0)
-		return err_set(err, ERR_IO, "%s: %s", program_name(spec), how);
-	return err_set(err, ERR_IO, "%s: %s: %s", program_name(spec), how,
-		       tail_last_line(&run.tail));
+	tail_lines(&run.tail, 1, &reason);
+	return err_set(err, ERR_IO, "%s: %s%s%s", program_name(spec), how, reason.len ? ": " : "",
+		       reason.len ? reason.ptr : "");
 }
 
 int proc_run(const struct proc_spec *spec, int timeout_ms, struct err *err)

@@ -10,10 +10,10 @@
 #include "image/worker_jail.h"
 
 #include "base/attr.h"
+#include "base/confine_calls.h"
 #include "base/limits.h"
 
 #include <assert.h>
-#include <sched.h>
 #include <sys/resource.h>
 
 static const struct confine_path system_paths[] = {
@@ -44,125 +44,27 @@ static const struct confine_path system_paths[] = {
  * packet, vsock. */
 #define NO_INTERNET_FAMILY (~(uint32_t)(2 | 8))
 
-#define KILL(call)                                      \
-	{                                               \
-		.name = (call), .verdict = CONFINE_KILL \
-	}
-#define EPERM_(call)                                     \
-	{                                                \
-		.name = (call), .verdict = CONFINE_EPERM \
-	}
-#define ENOSYS_(call)                                     \
-	{                                                 \
-		.name = (call), .verdict = CONFINE_ENOSYS \
-	}
-
 static const struct confine_call denied_calls[] = {
 	/* sockets: TCP and the resolver's UDP; a pair of streams wakes libcurl */
 	{"socket", CONFINE_EPERM, CONFINE_IF_ANY, 0, NO_INTERNET_FAMILY},
 	{"socketpair", CONFINE_EPERM, CONFINE_IF_ANY, 1, 2 | 4}, /* SOCK_STREAM is 1 */
-	EPERM_("listen"),
-	EPERM_("accept"),
-	EPERM_("accept4"),
 	/* processes */
-	EPERM_("fork"),
-	EPERM_("vfork"),
-	{"clone", CONFINE_EPERM, CONFINE_IF_NONE, 0, CLONE_THREAD}, /* threads only */
-	ENOSYS_("clone3"), /* its flags are in memory; the C library then uses clone */
-	EPERM_("kill"),
-	EPERM_("tkill"),
-	EPERM_("rt_sigqueueinfo"),
-	EPERM_("rt_tgsigqueueinfo"),
-	EPERM_("pidfd_send_signal"),
-	EPERM_("pidfd_open"),
-	KILL("ptrace"),
-	KILL("process_vm_readv"),
-	KILL("process_vm_writev"),
-	KILL("process_madvise"),
-	KILL("pidfd_getfd"),
-	KILL("kcmp"),
-	EPERM_("setpriority"),
-	EPERM_("sched_setscheduler"),
-	EPERM_("sched_setattr"),
-	EPERM_("migrate_pages"),
-	EPERM_("move_pages"),
-	/* namespaces and mounts */
-	KILL("unshare"),
-	KILL("setns"),
-	KILL("mount"),
-	KILL("umount2"),
-	KILL("pivot_root"),
-	KILL("chroot"),
-	KILL("move_mount"),
-	KILL("open_tree"),
-	KILL("mount_setattr"),
-	KILL("fsopen"),
-	KILL("fsconfig"),
-	KILL("fsmount"),
-	KILL("fspick"),
-	/* large or dangerous parts of the kernel */
-	EPERM_("bpf"),
-	EPERM_("perf_event_open"),
-	EPERM_("userfaultfd"),
-	EPERM_("keyctl"),
-	EPERM_("add_key"),
-	EPERM_("request_key"),
-	ENOSYS_("io_uring_setup"),
-	ENOSYS_("io_uring_enter"),
-	ENOSYS_("io_uring_register"),
-	KILL("kexec_load"),
-	KILL("kexec_file_load"),
-	KILL("init_module"),
-	KILL("finit_module"),
-	KILL("delete_module"),
-	KILL("reboot"),
-	KILL("swapon"),
-	KILL("swapoff"),
-	KILL("acct"),
-	KILL("quotactl"),
-	KILL("quotactl_fd"),
-	KILL("syslog"),
-	KILL("iopl"),
-	KILL("ioperm"),
-	KILL("settimeofday"),
-	KILL("clock_settime"),
-	KILL("clock_adjtime"),
-	KILL("adjtimex"),
+	CALL_EPERM("kill"),
+	CALL_EPERM("tkill"),
+	CALL_EPERM("rt_sigqueueinfo"),
+	CALL_EPERM("rt_tgsigqueueinfo"),
+	CALL_EPERM("pidfd_send_signal"),
+	CALL_EPERM("pidfd_open"),
+	CALL_KILL("process_madvise"),
+	CALL_EPERM("setpriority"),
+	CALL_EPERM("sched_setscheduler"),
+	CALL_EPERM("sched_setattr"),
+	CALL_EPERM("migrate_pages"),
+	CALL_EPERM("move_pages"),
 #if !MATCHLOCK_SANITIZED
-	EPERM_("personality"),
+	CALL_EPERM("personality"),
 #endif
-	/* what Landlock leaves open of files: their metadata */
-	ENOSYS_("openat2"),
-	KILL("open_by_handle_at"),
-	KILL("name_to_handle_at"),
-	EPERM_("chmod"),
-	EPERM_("fchmod"),
-	EPERM_("fchmodat"),
-	EPERM_("chown"),
-	EPERM_("lchown"),
-	EPERM_("fchown"),
-	EPERM_("fchownat"),
-	EPERM_("setxattr"),
-	EPERM_("lsetxattr"),
-	EPERM_("fsetxattr"),
-	EPERM_("removexattr"),
-	EPERM_("lremovexattr"),
-	EPERM_("fremovexattr"),
-	EPERM_("utime"),
-	EPERM_("utimes"),
-	EPERM_("utimensat"),
-	EPERM_("mknod"),
-	EPERM_("mknodat"),
-	EPERM_("truncate"),
-	EPERM_("inotify_init"),
-	EPERM_("inotify_init1"),
-	EPERM_("fanotify_init"),
-	/* System V and POSIX queues */
-	EPERM_("shmget"),
-	EPERM_("shmat"),
-	EPERM_("msgget"),
-	EPERM_("semget"),
-	EPERM_("mq_open"),
+	CALL_EPERM("truncate"), /* Landlock lets it, before ABI 3 */
 };
 
 static const struct proc_limit limits[] = {
@@ -190,6 +92,7 @@ void worker_jail_init(struct worker_jail *jail, const char *program, const char 
 					   .paths = jail->paths,
 					   .path_count = count,
 					   .ports = jail->ports,
+					   .common_calls = true,
 					   .calls = denied_calls,
 					   .call_count = ARRAY_SIZE(denied_calls)};
 	for (size_t i = 0; i < ARRAY_SIZE(usual_ports); i++)

@@ -13,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/fd.h"
-#include "sandbox/tail.h"
+#include "base/tail.h"
 #include "sandbox/vm_log.h"
 #include "wire/channel.h"
 

@@ -10,13 +10,13 @@
 #include "vmm/qemu/jail.h"
 
 #include "base/attr.h"
+#include "base/confine_calls.h"
 #include "vmm/qemu/args.h"
 
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/fsverity.h>
-#include <sched.h>
 #include <sys/prctl.h>
 
 static const struct confine_path system_paths[] = {
@@ -33,14 +33,6 @@ static const struct confine_path system_paths[] = {
 
 static const struct confine_path kvm_device = {"/dev/kvm", CONFINE_DEVICE};
 
-#define KILL(call)                                      \
-	{                                               \
-		.name = (call), .verdict = CONFINE_KILL \
-	}
-#define EPERM_(call)                                     \
-	{                                                \
-		.name = (call), .verdict = CONFINE_EPERM \
-	}
 #define NOTIFY(call, flags_at)                                                                    \
 	{                                                                                         \
 		(call), CONFINE_NOTIFY, CONFINE_IF_FIELD, (flags_at), O_ACCMODE | O_CREAT, O_RDWR \
@@ -49,109 +41,19 @@ static const struct confine_path kvm_device = {"/dev/kvm", CONFINE_DEVICE};
 	{                                                             \
 		"ioctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, (number) \
 	}
-#define ENOSYS_(call)                                     \
-	{                                                 \
-		.name = (call), .verdict = CONFINE_ENOSYS \
-	}
 
 static const struct confine_call denied_calls[] = {
-	/* other processes */
-	KILL("ptrace"),
-	KILL("process_vm_readv"),
-	KILL("process_vm_writev"),
-	KILL("pidfd_getfd"),
-	KILL("kcmp"),
-	EPERM_("fork"),
-	EPERM_("vfork"),
-	{"clone", CONFINE_EPERM, CONFINE_IF_NONE, 0, CLONE_THREAD}, /* threads only */
-	ENOSYS_("clone3"), /* its flags are in memory; the C library then uses clone */
 	/* it may not outlive its supervisor */
 	{"prctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 0, PR_SET_PDEATHSIG},
-	/* namespaces and mounts */
-	KILL("unshare"),
-	KILL("setns"),
-	KILL("mount"),
-	KILL("umount2"),
-	KILL("pivot_root"),
-	KILL("chroot"),
-	KILL("move_mount"),
-	KILL("open_tree"),
-	KILL("mount_setattr"),
-	KILL("fsopen"),
-	KILL("fsconfig"),
-	KILL("fsmount"),
-	KILL("fspick"),
-	/* large or dangerous parts of the kernel */
-	EPERM_("bpf"),
-	EPERM_("perf_event_open"),
-	EPERM_("userfaultfd"),
-	EPERM_("keyctl"),
-	EPERM_("add_key"),
-	EPERM_("request_key"),
-	ENOSYS_("io_uring_setup"),
-	ENOSYS_("io_uring_enter"),
-	ENOSYS_("io_uring_register"),
-	KILL("kexec_load"),
-	KILL("kexec_file_load"),
-	KILL("init_module"),
-	KILL("finit_module"),
-	KILL("delete_module"),
-	KILL("reboot"),
-	KILL("swapon"),
-	KILL("swapoff"),
-	KILL("acct"),
-	KILL("quotactl"),
-	KILL("quotactl_fd"),
-	KILL("syslog"),
-	KILL("iopl"),
-	KILL("ioperm"),
-	KILL("settimeofday"),
-	KILL("clock_settime"),
-	KILL("clock_adjtime"),
-	KILL("adjtimex"),
-	EPERM_("personality"),
+	CALL_EPERM("personality"),
 	/* files: everything it needs is open or read-only */
-	ENOSYS_("openat2"),
-	KILL("open_by_handle_at"),
-	KILL("name_to_handle_at"),
-	EPERM_("chmod"),
-	EPERM_("fchmod"),
-	EPERM_("fchmodat"),
-	EPERM_("chown"),
-	EPERM_("lchown"),
-	EPERM_("fchown"),
-	EPERM_("fchownat"),
-	EPERM_("setxattr"),
-	EPERM_("lsetxattr"),
-	EPERM_("fsetxattr"),
-	EPERM_("removexattr"),
-	EPERM_("lremovexattr"),
-	EPERM_("fremovexattr"),
-	EPERM_("utime"),
-	EPERM_("utimes"),
-	EPERM_("futimesat"),
-	EPERM_("utimensat"),
 	NO_IOCTL(FS_IOC_SETFLAGS),
 	NO_IOCTL(FS_IOC_FSSETXATTR),
 	NO_IOCTL(FS_IOC_ENABLE_VERITY),
-	EPERM_("mknod"),
-	EPERM_("mknodat"),
-	EPERM_("inotify_init"),
-	EPERM_("inotify_init1"),
-	EPERM_("fanotify_init"),
 	/* sockets: it has the two that it needs */
-	EPERM_("socket"),
-	EPERM_("connect"),
-	EPERM_("bind"),
-	EPERM_("listen"),
-	EPERM_("accept"),
-	EPERM_("accept4"),
-	/* System V and POSIX queues */
-	EPERM_("shmget"),
-	EPERM_("shmat"),
-	EPERM_("msgget"),
-	EPERM_("semget"),
-	EPERM_("mq_open"),
+	CALL_EPERM("socket"),
+	CALL_EPERM("connect"),
+	CALL_EPERM("bind"),
 	/* Only with RAM in a file, which QEMU opens by a path and always for writing. */
 	NOTIFY("open", 1),
 	NOTIFY("openat", 2),
@@ -177,6 +79,7 @@ void qemu_jail_init(struct qemu_jail *jail, const char *program, const struct vm
 				      .path_count = count,
 				      .files = jail->files,
 				      .file_count = boots ? QEMU_JAIL_FILES : 0,
+				      .common_calls = true,
 				      .calls = denied_calls,
 				      .call_count = ARRAY_SIZE(denied_calls) -
 						    (spec->begin == VM_BOOT ? RAM_FILE_CALLS : 0)};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A window on the end of a byte stream: see tail.h. */
-#include "sandbox/tail.h"
+#include "base/tail.h"
 
 #include <string.h>
 

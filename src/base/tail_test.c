@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "sandbox/tail.h"
+#include "base/tail.h"
 
 #include "base/tap.h"
 
