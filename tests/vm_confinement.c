@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/tap.h"
+#include "both_users.h"
 #include "vmm/vmm.h"
 
 #include <dirent.h>
@@ -25,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ORDINARY_UID = 60123, NOBODY = 65534, DISKS = 2, DEADLINE_MS = 60000, GONE_MS = 2000 };
+enum { NOBODY = 65534, DISKS = 2, DEADLINE_MS = 60000, GONE_MS = 2000 };
 
 /* A started VM with our ends of its descriptors. */
 struct rig {
@@ -431,36 +432,6 @@ static int run_all(unsigned uid)
 	return tap_done();
 }
 
-/* The same program as an ordinary user; its lines become comments. */
-static void run_as_user(char *const *argv)
-{
-	char number[16];
-	int status = 1, fds[2];
-	char line[512];
-	FILE *lines;
-	pid_t child;
-
-	TEST("all of it as an ordinary user");
-	CHECK(pipe(fds) == 0);
-	child = fork();
-	if (child == 0) {
-		dup2(fds[1], STDOUT_FILENO);
-		close(fds[0]);
-		close(fds[1]);
-		snprintf(number, sizeof(number), "%d", ORDINARY_UID);
-		execlp("setpriv", "setpriv", "--reuid", number, "--regid", number, "--clear-groups",
-		       argv[0], argv[1], argv[2], NULL);
-		_exit(127);
-	}
-	close(fds[1]);
-	lines = fdopen(fds[0], "r");
-	while (lines && fgets(line, sizeof(line), lines))
-		printf("# user: %s", line);
-	if (lines)
-		fclose(lines);
-	CHECK(waitpid(child, &status, 0) == child && status == 0);
-}
-
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -470,7 +441,7 @@ int main(int argc, char **argv)
 	initramfs_path = argv[2];
 	if (geteuid() != 0)
 		return run_all(geteuid());
-	run_as_user(argv);
+	run_as_user(argc, argv);
 	check_missing();
 	return run_all(NOBODY);
 }

@@ -126,22 +126,31 @@ static int set_limits(const struct vm_spec *spec, struct proc_limit ret_limits[Q
 	return 0;
 }
 
-/* Prepares what QEMU gets when it opens its RAM file.  One that is not to be written is opened once
- * more: what QEMU holds then cannot write, and shares neither offset nor lock with the caller's. */
-static int prepare_ram(struct vm *vm, const struct vm_spec *spec, struct err *err)
+/* Opens the file of `fd` once more, for no more than is needed: the new descriptor shares neither
+ * offset nor lock with the old one. */
+static int reopen(int fd, int mode, const char *what, struct err *err)
 {
 	char link[32];
+	int again;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	again = open(link, mode | O_CLOEXEC);
+	return again < 0 ? err_sys(err, errno, "open the VM's %s", what) : again;
+}
+
+/* Prepares what QEMU gets when it opens its RAM file. */
+static int prepare_ram(struct vm *vm, const struct vm_spec *spec, struct err *err)
+{
 	struct stat st;
 
 	if (spec->begin == VM_BOOT)
 		return 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", spec->ram_fd);
-	if (spec->begin == VM_RESTORE)
-		vm->ram_fd = open(link, O_RDONLY | O_CLOEXEC);
-	else
-		vm->ram_fd = fcntl(spec->ram_fd, F_DUPFD_CLOEXEC, 0);
-	if (vm->ram_fd < 0 || fstat(vm->ram_fd, &st) < 0)
-		return err_sys(err, errno, "open the VM's RAM file");
+	vm->ram_fd = reopen(spec->ram_fd, spec->begin == VM_RESTORE ? O_RDONLY : O_RDWR, "RAM file",
+			    err);
+	if (vm->ram_fd < 0)
+		return -1;
+	if (fstat(vm->ram_fd, &st) < 0)
+		return err_sys(err, errno, "stat the VM's RAM file");
 	if (!S_ISREG(st.st_mode) || st.st_size != (off_t)spec->memory_mb << 20)
 		return err_set(err, ERR_INVALID,
 			       "the VM's RAM file has %jd bytes instead of %u MiB",
@@ -159,6 +168,7 @@ static int launch(struct vm *vm, const struct vm_spec *spec, int qmp_fd, struct 
 	AUTO_FREE char *program = NULL;
 	AUTO(auto_strv) char **args = NULL;
 	struct qemu_jail jail;
+	AUTO_FD int state_fd = -1;
 	int fds[LIMIT_DISKS + 3] = {spec->channel_fd, qmp_fd}; /* in the order of enum qemu_fd */
 	struct proc_spec proc = {.stdin_fd = -1,
 				 .stdout_fd = spec->console_fd,
@@ -175,8 +185,12 @@ static int launch(struct vm *vm, const struct vm_spec *spec, int qmp_fd, struct 
 
 	for (size_t i = 0; i < spec->disk_count; i++)
 		fds[2 + i] = spec->disks[i].fd;
-	if (is_restored(spec))
-		fds[proc.fd_count++] = spec->state_fd;
+	if (is_restored(spec)) {
+		state_fd = reopen(spec->state_fd, O_RDONLY, "state", err);
+		if (state_fd < 0)
+			return -1;
+		fds[proc.fd_count++] = state_fd;
+	}
 	if (set_limits(spec, limits, err) < 0 || qemu_find(spec->accel, &program, err) < 0)
 		return -1;
 	args = qemu_args(program, spec);
