@@ -84,6 +84,8 @@ static const struct db_migration own_migrations[] = {
 	 " size INTEGER NOT NULL,"
 	 " mtime_ns INTEGER NOT NULL,"
 	 " sum TEXT NOT NULL);"}, /* blob_sum() */
+	{2, "forget_blob_sums",	  /* which were SHA-256 and are checksums now */
+	 "DELETE FROM blob_sums;"},
 };
 
 int store_open(const char *cache_home, struct store **ret_store, struct err *err)

