@@ -5,12 +5,14 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define AUTO(fn)  __attribute__((cleanup(fn)))
 #define AUTO_FREE AUTO(auto_free_)
 #define AUTO_FD	  AUTO(auto_close_) /* int, -1 = none */
+#define AUTO_DIR  AUTO(auto_closedir_)
 
 /* DEFINE_AUTO(image): `AUTO(auto_image) struct image *image = NULL;` calls image_free(). */
 #define DEFINE_AUTO(type)                               \
@@ -41,4 +43,10 @@ static inline void auto_close_(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
+}
+
+static inline void auto_closedir_(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
 }

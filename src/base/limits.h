@@ -44,10 +44,10 @@ enum {
 	LIMIT_IMAGE_CONFIG_ITEMS = 16384,    /* words or variables of one list of its config */
 
 	/* a VM */
-	LIMIT_DISKS = 22,		 /* virtio-blk slots of the large device shape */
+	LIMIT_DISKS = 22,		   /* virtio-blk slots of the large device shape */
 	LIMIT_VM_STATE = 64 * 1024 * 1024, /* a saved VM without its RAM */
-	LIMIT_VM_LOG = 16 * 1024 * 1024, /* logs/vm.log */
-	LIMIT_STDERR_TAIL = 4096,	 /* what is kept of a helper's last words */
+	LIMIT_VM_LOG = 16 * 1024 * 1024,   /* logs/vm.log */
+	LIMIT_STDERR_TAIL = 4096,	   /* what is kept of a helper's last words */
 
 	/* databases */
 	LIMIT_DB_VALUE = 4 * 1024 * 1024, /* one text or blob */
@@ -60,11 +60,14 @@ enum {
 	LIMIT_EROFS_XATTRS = 64,	      /* extended attributes of one entry */
 	LIMIT_EROFS_XATTR_BYTES = 128 * 1024, /* all of them together */
 
+	LIMIT_TIMINGS = 64, /* moments of one start that --timings shows */
+
 	/* files we read */
 	LIMIT_CONFIG_FILE = 4 * 1024 * 1024,
 };
 
 /* What does not fit into an int. */
-#define LIMIT_IMAGE_UNPACKED (UINT64_C(64) << 30)  /* bytes of an image's layers as tar */
-#define LIMIT_EROFS_IMAGE    (UINT64_C(128) << 30) /* bytes of an EROFS image */
-#define LIMIT_EROFS_FILE     (UINT64_C(128) << 30) /* bytes of a file in it, holes included */
+#define LIMIT_TEMPLATES_BYTES (UINT64_C(4) << 30)   /* that the user's templates may take */
+#define LIMIT_IMAGE_UNPACKED  (UINT64_C(64) << 30)  /* bytes of an image's layers as tar */
+#define LIMIT_EROFS_IMAGE     (UINT64_C(128) << 30) /* bytes of an EROFS image */
+#define LIMIT_EROFS_FILE      (UINT64_C(128) << 30) /* bytes of a file in it, holes included */

@@ -63,16 +63,10 @@ static int remove_entry(int dirfd, const char *name, dev_t dev, struct err *err)
 	return 0;
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* Takes ownership of `fd`. */
 static int remove_children(int fd, dev_t dev, struct err *err)
 {
-	AUTO(close_dir) DIR *dir = fdopendir(fd);
+	AUTO_DIR DIR *dir = fdopendir(fd);
 	struct dirent *entry;
 
 	if (!dir) {

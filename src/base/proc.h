@@ -32,6 +32,7 @@ struct proc_spec {
 	const int *fds;			    /* become 3, 4, ... in the child */
 	size_t fd_count;
 	bool new_session; /* own session: no terminal, no Ctrl-C */
+	bool detached;	  /* lives on when whoever started it ends */
 	const struct proc_limit *limits;
 	size_t limit_count;
 

@@ -186,7 +186,8 @@ static ML_NORETURN void run_program(struct proc_plan *plan)
 	if (place_fds(plan, &failure) < 0 || set_limits(spec, &failure) < 0)
 		give_up(plan->report_fd, &failure);
 	proc_child_signals();
-	proc_child_tie(plan->parent_fd); /* after the last change of credentials */
+	if (!spec->detached)
+		proc_child_tie(plan->parent_fd); /* after the last change of credentials */
 	if (spec->confine && filter_calls(plan, &failure) < 0)
 		give_up(plan->report_fd, &failure);
 	execve(spec->argv[0], spec->argv, spec->env ? spec->env : no_env);
@@ -201,7 +202,8 @@ void proc_child(const struct proc_plan *parent_plan)
 	struct proc_report report = {0};
 	long pid;
 
-	proc_child_tie(plan.parent_fd);
+	if (!plan.spec->detached)
+		proc_child_tie(plan.parent_fd);
 	if (!plan.spec->namespaces)
 		run_program(&plan);
 	if (plan.become_nobody && become_nobody(plan.spec, &failure) < 0)

@@ -200,6 +200,13 @@ static void on_sandbox_ended(void *ctx, const struct err *why)
 	uv_stop(&run->loop);
 }
 
+static void on_preparing(void *ctx)
+{
+	(void)ctx;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "Note: making a template for quicker starts, once\n");
+}
+
 static void note_emulation(const struct run *run)
 {
 	if (sandbox_accel(run->sandbox) != ACCEL_TCG || !isatty(STDERR_FILENO) ||
@@ -212,13 +219,14 @@ static void note_emulation(const struct run *run)
 		sandbox_accel_reason(run->sandbox));
 }
 
-static int run_sandbox(struct run *run, const struct sandbox_host *host, char *const *layers,
+static int run_sandbox(struct run *run, const struct sandbox_host *host, const struct image *image,
 		       struct err *err)
 {
-	const struct sandbox_owner owner = {on_ready, on_sandbox_ended, run};
+	const struct sandbox_owner owner = {on_ready, on_sandbox_ended, run, on_preparing};
 	struct sandbox_request request = {
 		.spec = run->spec,
-		.layers = layers,
+		.layers = image->layers,
+		.image_config = &image->config,
 		.accel = run->accel,
 		.remove = run->options->rm,
 		.grace_ms = (uint64_t)(run->options->graceful_shutdown_ns / 1000000),
@@ -313,7 +321,7 @@ static int run_image(struct run *run, const char *state_home, const char *cache_
 	gc_crashed(state, state_home);
 	host.state = state;
 	describe_exec(run, &environment);
-	return run_sandbox(run, &host, image->layers, err);
+	return run_sandbox(run, &host, image, err);
 }
 
 static unsigned usable_cpus(void)

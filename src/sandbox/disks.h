@@ -18,8 +18,18 @@ struct disks {
 	size_t count;
 };
 
-/* Opens the layers and makes VM_DIR/upper.ext4 of `upper_mb`.  The caller ends with disks_done(),
- * also after a failure. */
-int disks_open(const char *vm_dir, char *const *layers, int64_t upper_mb, struct disks *ret_disks,
-	       struct err *err);
+/* Opens modules and layers.  The caller ends with disks_done(), also after a failure. */
+int disks_open(char *const *layers, struct disks *ret_disks, struct err *err);
+
+/* Makes the file `path` and adds it as the upper layer, which is always the last: a copy of
+ * `seed_fd`, or with -1 an empty one of `upper_mb`. */
+int disks_add_upper(struct disks *disks, const char *path, int seed_fd, int64_t upper_mb,
+		    struct err *err);
+
+/* Takes the upper layer away, its file stays. */
+void disks_close_upper(struct disks *disks);
+
+/* Takes the upper layer away and removes its file: for another try with another one. */
+void disks_drop_upper(struct disks *disks, const char *path);
+
 void disks_done(struct disks *disks);

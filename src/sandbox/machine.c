@@ -39,12 +39,12 @@ struct machine {
 	struct channel *channel;
 	int channel_fd;
 	struct drain console, complaints;
-	uv_poll_t exit_poll;
+	uv_poll_t exit_poll, attend_poll;
 	uv_timer_t exit_wait;
 	struct err lost; /* why the channel broke */
 	struct vm_log *log;
 	struct machine_owner owner;
-	bool timed, watched; /* exit_wait, exit_poll are open */
+	bool timed, watched, attended; /* exit_wait, exit_poll, attend_poll are open */
 	bool told;
 	unsigned handles;
 };
@@ -57,7 +57,8 @@ static ssize_t drain_read(struct drain *drain)
 	struct view bytes = {chunk, (size_t)MAX(got, 0)};
 
 	tail_put(&drain->tail, bytes);
-	vm_log_write(drain->machine->log, bytes);
+	if (drain->machine->log)
+		vm_log_write(drain->machine->log, bytes);
 	return got;
 }
 
@@ -124,6 +125,15 @@ static void on_exit_fd(uv_poll_t *poll, int status, int events)
 	tell_ended(machine, how);
 }
 
+static void on_attend(uv_poll_t *poll, int status, int events)
+{
+	struct machine *machine = poll->data;
+
+	(void)status;
+	(void)events;
+	machine->vmm->attend(machine->vm);
+}
+
 static void on_exit_wait(uv_timer_t *timer)
 {
 	tell_ended(timer->data, NULL);
@@ -154,12 +164,30 @@ static int drain_open(struct drain *drain, struct machine *machine, uv_loop_t *l
 	return 0;
 }
 
+static int attend(struct machine *machine, uv_loop_t *loop, struct err *err)
+{
+	int fd = machine->vmm->attend_fd ? machine->vmm->attend_fd(machine->vm) : -1;
+	int status;
+
+	if (fd < 0)
+		return 0;
+	status = uv_poll_init(loop, &machine->attend_poll, fd);
+	if (status < 0)
+		return err_set(err, ERR_IO, "attend to the VM: %s", uv_strerror(status));
+	machine->attend_poll.data = machine;
+	machine->attended = true;
+	machine->handles++;
+	uv_poll_start(&machine->attend_poll, UV_READABLE, on_attend);
+	return 0;
+}
+
 /* The handles that follow a process which runs already. */
 static int machine_watch(struct machine *machine, uv_loop_t *loop, struct err *err)
 {
 	int status;
 
-	if (drain_open(&machine->console, machine, loop, err) < 0 ||
+	if (attend(machine, loop, err) < 0 ||
+	    drain_open(&machine->console, machine, loop, err) < 0 ||
 	    drain_open(&machine->complaints, machine, loop, err) < 0)
 		return -1;
 	uv_timer_init(loop, &machine->exit_wait);
@@ -236,6 +264,12 @@ int machine_start(uv_loop_t *loop, const struct vmm_ops *vmm, const struct vm_sp
 	return 0;
 }
 
+int machine_save(struct machine *machine, int state_fd, int timeout_ms, struct err *err)
+{
+	machine->told = true; /* its end is what is asked for */
+	return machine->vmm->save(machine->vm, state_fd, timeout_ms, err);
+}
+
 struct mux *machine_mux(struct machine *machine)
 {
 	return channel_mux(machine->channel);
@@ -278,6 +312,10 @@ void machine_close(struct machine *machine)
 	if (!machine)
 		return;
 	machine->told = true;
+	if (machine->attended) {
+		uv_poll_stop(&machine->attend_poll); /* before its descriptor goes */
+		close_handle(machine, (uv_handle_t *)&machine->attend_poll);
+	}
 	machine->vmm->free(STEAL(machine->vm));
 	if (machine->console.open)
 		close_handle(machine, (uv_handle_t *)&machine->console.poll);

@@ -26,6 +26,10 @@ int machine_start(uv_loop_t *loop, const struct vmm_ops *vmm, const struct vm_sp
 		  struct vm_log *log, const struct machine_owner *owner,
 		  struct machine **ret_machine, struct err *err);
 
+/* Saves the VM's devices to `state_fd`; its memory is in the file that it was started with.  The VM
+ * has ended then; only machine_close() may follow.  Waits up to `timeout_ms`. */
+int machine_save(struct machine *machine, int state_fd, int timeout_ms, struct err *err);
+
 /* Streams to the guest's agent; NULL once the channel is broken. */
 struct mux *machine_mux(struct machine *machine);
 int machine_pid(const struct machine *machine);

@@ -22,6 +22,7 @@
 
 struct sandbox;
 struct state;
+struct timings;
 struct vm_log;
 
 struct sandbox_host { /* where sandboxes live; borrowed, must outlive them */
@@ -29,14 +30,20 @@ struct sandbox_host { /* where sandboxes live; borrowed, must outlive them */
 	struct state *state;
 	const char *state_home, *cache_home;
 	const struct vmm_ops *vmm;
+	struct timings *timings; /* NULL: nobody asks */
 };
 
 struct sandbox_request {
 	const struct sandbox_spec *spec; /* borrowed, must outlive the sandbox */
 	char *const *layers;		 /* EROFS files, base first; needed by create only */
-	enum accel accel;		 /* ACCEL_AUTO: measured */
-	bool remove;			 /* --rm: nothing of it is kept */
-	uint64_t grace_ms;		 /* for the orderly end; 0 with `remove`: ended at once */
+	/* What the image itself says, without the run's overrides: its template is made for that.
+	 * NULL: start without such a template. */
+	const struct image_config *image_config;
+	bool no_template;	/* boot */
+	bool no_template_build; /* use the templates that are there */
+	enum accel accel;	/* ACCEL_AUTO: measured */
+	bool remove;		/* --rm: nothing of it is kept */
+	uint64_t grace_ms;	/* for the orderly end; 0 with `remove`: ended at once */
 };
 
 struct sandbox_owner {
@@ -45,6 +52,8 @@ struct sandbox_owner {
 	/* The VM is gone.  ERR_NONE after sandbox_stop(); otherwise the reason. */
 	void (*ended)(void *ctx, const struct err *why);
 	void *ctx;
+	/* A template is made first, which takes some seconds; NULL allowed. */
+	void (*preparing)(void *ctx);
 };
 
 /* Takes an id, writes the row, makes the directory and the disks. */
@@ -66,6 +75,9 @@ const char *sandbox_accel_reason(const struct sandbox *sandbox);
 /* Ends the VM: in order within the grace where something is to be saved, else at once.  `ended`
  * follows.  A second call ends it at once. */
 void sandbox_stop(struct sandbox *sandbox);
+
+/* How it was started: "image template", "generic template", "cold boot". */
+const char *sandbox_start_level(const struct sandbox *sandbox);
 
 /* Cleans up: kills what runs, removes disks, directory and row as far as the request says, frees.
  * The first failure of a step is reported, the others are still done. */

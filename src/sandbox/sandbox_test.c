@@ -168,8 +168,11 @@ static struct owner play(guest_fn *guest, const char *home, uint64_t deadline_ms
 	struct sandbox_host host = {&o.loop, NULL, home, home, &vmm_fake};
 	AUTO_FREE char *layer = path_join(home, "layer");
 	char *layers[] = {layer, NULL};
-	struct sandbox_request request = {
-		.spec = &spec, .layers = layers, .accel = ACCEL_AUTO, .remove = true};
+	struct sandbox_request request = {.spec = &spec,
+					  .layers = layers,
+					  .accel = ACCEL_AUTO,
+					  .remove = true,
+					  .no_template = true};
 	struct err err = {0};
 
 	next_guest = guest;

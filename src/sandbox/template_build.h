@@ -21,7 +21,8 @@ struct template_request {
 	const struct vmm_ops *vmm;
 	/* cpus, memory_mb, disk_size_mb and image_config are used; image is its name. */
 	const struct sandbox_spec *spec;
-	char *const *layers; /* EROFS files, base first; NULL: the generic template alone */
+	char *const *layers; /* EROFS files, base first */
+	bool generic;	     /* the generic template alone, of the device shape that they take */
 	enum accel accel;    /* ACCEL_AUTO: measured */
 	unsigned wait_ms;    /* for another process that is making the same */
 	/* What is being done now, for people ("booting", "trying"); NULL allowed. */
@@ -29,6 +30,6 @@ struct template_request {
 	void *ctx;
 };
 
-/* Sees that the templates are there: the generic one, and with `layers` the image's.  *ret_made
+/* Sees that the templates are there: the generic one, and the image's.  *ret_made
  * (NULL allowed): how many were made, 0 if all were there.  The size cap is then kept. */
 int template_build(const struct template_request *request, unsigned *ret_made, struct err *err);

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "base/auto.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -37,8 +38,8 @@ void template_about_done(struct template_about *about);
 struct template_files {
 	int ram_fd, state_fd, upper_fd;
 };
-#define TEMPLATE_FILES_NONE                                \
-	{                                                  \
+#define TEMPLATE_FILES_NONE                                  \
+	{                                                    \
 		.ram_fd = -1, .state_fd = -1, .upper_fd = -1 \
 	}
 void template_files_close(struct template_files *files);
@@ -65,6 +66,9 @@ int template_draft_begin(const char *cache_home, const char *key, unsigned wait_
 int template_draft_file(struct template_draft *draft, const char *name, uint64_t size, int *ret_fd,
 			struct err *err);
 
+/* The path of `name` in the draft, malloc'ed. */
+char *template_draft_path(const struct template_draft *draft, const char *name);
+
 /* The files so far, open for reading, to try them. */
 int template_draft_open(struct template_draft *draft, struct template_files *ret_files,
 			struct err *err);
@@ -75,15 +79,16 @@ int template_draft_commit(struct template_draft *draft, const struct template_ab
 
 /* Gives up the lock, and the draft if it was not committed.  NULL is allowed. */
 void template_draft_free(struct template_draft *draft);
+DEFINE_AUTO(template_draft)
 
 /* --- all of them --- */
 
 struct template_row {
 	char key[TEMPLATE_KEY_SIZE];
 	struct template_about about;
-	uint64_t size;	   /* bytes allocated on the disk */
-	int64_t used_at;   /* seconds since the epoch */
-	bool building;	   /* a builder holds the lock; nothing else is known unless `complete` */
+	uint64_t size;	 /* bytes allocated on the disk */
+	int64_t used_at; /* seconds since the epoch */
+	bool building;	 /* a builder holds the lock; nothing else is known unless `complete` */
 	bool complete;
 };
 

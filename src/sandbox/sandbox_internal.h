@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+/* One sandbox as its three files see it: sandbox.c (its life), start.c, stop.c. */
+#pragma once
+
+#include "base/proc.h"
+#include "sandbox/disks.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/templates.h"
+#include "state/lifecycle.h"
+
+struct machine;
+struct setup_stream;
+
+/* Where a VM comes from, the quickest first. */
+enum start_level { START_IMAGE, START_GENERIC, START_COLD, START_LEVELS };
+
+struct start {
+	enum start_level level;
+	char keys[START_LEVELS][TEMPLATE_KEY_SIZE]; /* "" = not to be used */
+	struct template_files files;
+	struct proc builder; /* of the generic template, while it is waited for */
+	uv_poll_t builder_poll;
+	bool building, built, booted_again;
+};
+
+struct sandbox {
+	struct sandbox_host host;
+	struct sandbox_request request;
+	struct sandbox_owner owner;
+	char id[16];
+	char *dir, *upper_path;
+	bool registered;
+	struct vm_log *log;
+	struct disks disks;
+	struct accel_probe probe;
+	struct start start;
+	struct machine *machine;
+	struct setup_stream *setup;
+	struct mux_stream *shutdown;
+	uv_timer_t timer; /* start deadline, then the end of the grace */
+	unsigned handles; /* that libuv holds after the close */
+	bool ready, stopping, told;
+};
+
+/* The history is for people: failing to write it must not fail the sandbox. */
+void sandbox_set_phase(struct sandbox *sandbox, enum phase phase, const char *error);
+
+/* Tells the owner, once, that the sandbox has ended. */
+void sandbox_tell_ended(struct sandbox *sandbox, const struct err *why);
+
+/* Ends whatever runs for the sandbox: its VM, or a builder that it waits for. */
+void sandbox_end_machine(struct sandbox *sandbox);
+
+/* The last act of a sandbox that had to start without its image's template: has one made. */
+void start_build_template(struct sandbox *sandbox);
