@@ -142,16 +142,17 @@ static bool rig_start(struct rig *rig, struct vm_spec *spec)
 	return rig->vm != NULL;
 }
 
-/* Ends the VM; what QEMU said becomes a comment. */
+/* Ends the VM; what QEMU said becomes comments. */
 static void rig_stop(struct rig *rig)
 {
-	char words[1024];
-	ssize_t len;
+	FILE *words = fdopen(dup(rig->complaints), "r");
+	char line[256];
 
 	vmm_qemu.free(rig->vm);
-	len = read(rig->complaints, words, sizeof(words) - 1);
-	if (len > 0)
-		printf("# QEMU: %.*s", (int)len, words);
+	while (words && fgets(line, sizeof(line), words))
+		printf("# %s", line);
+	if (words)
+		fclose(words);
 	close(rig->channel);
 	close(rig->console);
 	close(rig->complaints);

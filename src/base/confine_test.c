@@ -6,6 +6,7 @@
 #include "base/confine.h"
 
 #include "base/auto.h"
+#include "base/confine_notify.h"
 #include "base/fd.h"
 #include "base/proc.h"
 #include "base/tap.h"
@@ -13,6 +14,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -49,6 +51,9 @@ static const struct confine_call calls[] = {
 
 static struct confine_spec jail = {.paths = paths, .path_count = ARRAY_SIZE(paths)};
 
+/* What the jail gets for an open that is sent to us. */
+static struct confine_gift gift = {"/gift", -1};
+
 /* Runs a busybox script in the jail; its output in `out`, its wait status returned. */
 static int run(const char *script, struct buf *out)
 {
@@ -57,12 +62,13 @@ static int run(const char *script, struct buf *out)
 	struct proc_spec spec = PROC_SPEC_INIT;
 	struct proc proc = PROC_INIT;
 	struct err err = {0};
-	int fds[2], status = -1;
+	int fds[2], status = -1, notify_fd = -1;
 
 	snprintf(text, sizeof(text), "b=" BUSYBOX "; %s", script);
 	spec.argv = argv;
 	spec.namespaces = jail.keep_root ? 0 : JAIL_NAMESPACES;
 	spec.confine = &jail;
+	spec.ret_notify_fd = &notify_fd;
 	buf_clear(out);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -1;
@@ -70,6 +76,10 @@ static int run(const char *script, struct buf *out)
 	if (proc_start(&spec, &proc, &err) < 0)
 		printf("# %s\n", err.msg);
 	close(fds[1]);
+	while (notify_fd >= 0 && poll(&(struct pollfd){proc.pidfd, POLLIN, 0}, 1, 1) == 0)
+		confine_notify_answer(notify_fd, &gift, 1);
+	if (notify_fd >= 0)
+		close(notify_fd);
 	if (proc.pid) {
 		CHECK(fd_read_to_end(fds[0], out, "output", &err) == 0);
 		CHECK(proc_wait(&proc, DEADLINE_MS, &status, &err) == 0);
@@ -155,6 +165,35 @@ static void check_calls(struct buf *out)
 	check_refused("$b renice 18 $$", "Operation not permitted", out);
 	status = run("exec $b mount -t tmpfs t /usr", out);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	jail.calls = NULL;
+	jail.call_count = 0;
+}
+
+static void check_notify(struct buf *out)
+{
+	/* The shell's `<>` makes the file as well if need be. */
+	static const struct confine_call asked = {"open", CONFINE_NOTIFY,      CONFINE_IF_FIELD,
+						  1,	  O_ACCMODE | O_CREAT, O_RDWR | O_CREAT};
+	struct confine_call both[] = {asked, asked};
+	AUTO_FD int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+	TEST("an open that waits for the parent gets the descriptor that the parent gives");
+	both[1].name = "openat";
+	both[1].arg = 2;
+	jail.calls = both;
+	jail.call_count = ARRAY_SIZE(both);
+	gift.fd = fd;
+	CHECK(fd >= 0);
+	CHECK(run("read name value <>/gift; echo $name", out) == 0);
+	CHECK_STR(out->ptr, "Name:\n");
+
+	TEST("it has no more rights than that; other paths and other opens get nothing");
+	check_refused("echo x 1<>/gift", "Bad file descriptor", out);
+	check_refused("read x <>/gif", "Permission denied", out);
+	check_refused("read x <>/gift2", "Permission denied", out);
+	check_refused("read x </gift", "no such file", out);
+	gift.fd = -1;
+	check_refused("read x <>/gift", "Permission denied", out);
 	jail.calls = NULL;
 	jail.call_count = 0;
 }
@@ -274,6 +313,7 @@ int main(void)
 	check_devices(&out);
 	check_landlock(&out);
 	check_calls(&out);
+	check_notify(&out);
 	check_keep_root(&out);
 	check_deny_exec();
 	check_refusals();

@@ -86,6 +86,39 @@ int main(void)
 	CHECK(has_sandbox("/opt/x-microvm/qemu-system-x86_64", &spec));
 	CHECK(!has_sandbox("/usr/bin/qemu-system-x86_64-microvm", &spec));
 
+	TEST("a template: RAM in a file, all slots filled, a card that leads nowhere");
+	spec.begin = VM_BOOT_INTO;
+	spec.slots = vm_slots(2);
+	line_of(&spec, &text);
+	check_has(&text, ",mem-path=/ram,share=on -m 640 ", true);
+	check_has(&text, " -add-fd fd=6,set=1 ", true);
+	check_has(&text, " -blockdev driver=null-co,node-name=d2,read-zeroes=on,size=1048576 ",
+		  true);
+	check_has(&text, ",id=b5,", true);
+	check_has(&text, ",id=b6,", false);
+	check_has(&text, " -device virtio-net-device,netdev=n0,mac=52:54:00:00:00:01,", true);
+	check_has(&text, " -kernel ", true);
+
+	TEST("a clone of it: never written, no kernel, it waits for the state");
+	spec.begin = VM_RESTORE;
+	line_of(&spec, &text);
+	check_has(&text, ",mem-path=/ram,share=off ", true);
+	check_has(&text, " -incoming defer", true);
+	check_has(&text, " -kernel ", false);
+	check_has(&text, " -append ", false);
+	spec.begin = VM_RESTORE_INTO;
+	line_of(&spec, &text);
+	check_has(&text, ",mem-path=/ram,share=on ", true);
+
+	TEST("the large shape has 22 slots");
+	spec.slots = vm_slots(7);
+	CHECK(spec.slots == 22);
+	line_of(&spec, &text);
+	check_has(&text, ",ioapic2=on,", true);
+	check_has(&text, ",id=b21,", true);
+	spec.begin = VM_BOOT;
+	spec.slots = 0;
+
 	TEST("a seventh disk needs the large shape");
 	spec.disk_count = 7;
 	line_of(&spec, &text);

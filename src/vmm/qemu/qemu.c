@@ -216,8 +216,8 @@ static int qemu_start(const struct vm_spec *spec, struct vm **ret_vm, struct err
 			  .kvm_fd = -1,
 			  .savable = is_savable(spec)};
 	if (prepare_ram(vm, spec, err) < 0 ||
-	    qmp_hello(vm->qmp_fd, spec->begin != VM_BOOT,
-		      is_restored(spec) ? QEMU_FD_DISKS + (int)spec->disk_count : -1, err) < 0 ||
+	    qmp_hello(vm->qmp_fd, is_restored(spec) ? QEMU_FD_DISKS + (int)spec->disk_count : -1,
+		      err) < 0 ||
 	    launch(vm, spec, theirs, err) < 0)
 		return -1;
 	*ret_vm = STEAL(vm);

@@ -14,25 +14,30 @@
 #include "base/fd.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 enum { QMP_TEXT_MAX = 256 * 1024, QMP_REQUEST_MAX = 1024 };
 
-#define RAM_STAYS                                                                     \
-	"{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[" \
-	"{\"capability\":\"x-ignore-shared\",\"state\":true},"                        \
-	"{\"capability\":\"events\",\"state\":true}]}}\n"
+/* No byte too many: QEMU reads the monitor byte by byte, 7 system calls each. */
+#define HELLO		 "{\"execute\":\"qmp_capabilities\"}"
+#define CAPABILITY(name) "{\"capability\":\"" name "\",\"state\":true}"
+#define CAPABILITIES(list) \
+	"{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[" list "]}}"
+
+/* RAM that is in a file stays there. */
+#define RAM_STAYS "x-ignore-shared"
 
 /* The bandwidth is "no limit".  The last one has an id, since only what is said after its answer is
  * about this save. */
-#define SAVE                                                             \
-	"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"state\"}}\n" \
-	"{\"execute\":\"migrate-set-parameters\",\"arguments\":"         \
-	"{\"max-bandwidth\":1099511627776}}\n"                           \
-	"{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"fd:state\"},\"id\":\"save\"}\n"
+#define SAVE                                                                                       \
+	"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"state\"}}" CAPABILITIES(               \
+		CAPABILITY(RAM_STAYS) "," CAPABILITY(                                              \
+			"events")) "{\"execute\":\"migrate-set-parameters\",\"arguments\":"        \
+				   "{\"max-bandwidth\":1099511627776}}"                            \
+				   "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"fd:state\"}" \
+				   ",\"id\":\"save\"}"
 
 static const struct {
 	const char *reason, *phrase;
@@ -80,22 +85,22 @@ const char *qmp_end_of_guest(int fd)
 	return phrase;
 }
 
-int qmp_hello(int fd, bool ram_file, int state_fd, struct err *err)
+int qmp_hello(int fd, int state_fd, struct err *err)
 {
 	AUTO_BUF struct buf text = BUF_INIT(QMP_REQUEST_MAX);
 
-	buf_printf(&text, "{\"execute\":\"qmp_capabilities\"}\n%s", ram_file ? RAM_STAYS : "");
+	buf_printf(&text, HELLO);
 	if (state_fd >= 0)
 		buf_printf(&text,
-			   "{\"execute\":\"migrate-incoming\","
-			   "\"arguments\":{\"uri\":\"fd:%d\"}}\n",
+			   CAPABILITIES(CAPABILITY(RAM_STAYS)) "{\"execute\":\"migrate-incoming\","
+							       "\"arguments\":{\"uri\":\"fd:%d\"}}",
 			   state_fd);
 	return fd_write_all(fd, text.ptr, text.len, "QEMU's monitor", err);
 }
 
 int qmp_quit(int fd, struct err *err)
 {
-	static const char text[] = "{\"execute\":\"quit\"}\n";
+	static const char text[] = "{\"execute\":\"quit\"}";
 
 	return fd_write_all(fd, text, sizeof(text) - 1, "QEMU's monitor", err);
 }

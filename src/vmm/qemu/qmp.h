@@ -5,13 +5,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/* Writes into the monitor's socket, before QEMU is started, what it does once it listens: with
- * `ram_file` RAM is left out of states, with `state_fd` (QEMU's number, -1: none) that one is
- * loaded. */
-int qmp_hello(int fd, bool ram_file, int state_fd, struct err *err);
+/* Writes into the monitor's socket, before QEMU is started, what it does once it listens: load the
+ * state, without RAM, of `state_fd` (QEMU's number of it; -1: none). */
+int qmp_hello(int fd, int state_fd, struct err *err);
 
 /* Has the devices' state written to the file `state_fd`, without RAM.  The VM stands still then.
  * ERR_TIMEOUT after `deadline_ms` of clock_monotonic_ms(). */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/qemu/qmp.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/tap.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* What the phrase is after QEMU has said `text`. */
@@ -23,10 +25,73 @@ static const char *phrase_after(const char *text, size_t len)
 
 #define AFTER(text) phrase_after((text), sizeof(text) - 1)
 
+/* What a save says when QEMU answers `text` to it and ends. */
+static int save_after(const char *text, struct err *err)
+{
+	struct err ignored;
+	int pair[2], rc;
+
+	*err = (struct err){0};
+	CHECK(fd_socketpair(pair, &ignored) == 0);
+	CHECK(fd_write_all(pair[1], text, strlen(text), "socket", &ignored) == 0);
+	shutdown(pair[1], SHUT_WR);
+	rc = qmp_save(pair[0], STDIN_FILENO, clock_monotonic_ms() + 10000, err);
+	close(pair[0]);
+	close(pair[1]);
+	return rc;
+}
+
+/* QEMU's end of the socket after qmp_save() into an answer of "completed": text and descriptor. */
+static void check_request(void)
+{
+	char bytes[2048];
+	struct err err;
+	int pair[2], fd = -1;
+	size_t count = 0;
+	ssize_t got;
+
+	TEST("a save gives QEMU the descriptor with the first word");
+	CHECK(fd_socketpair(pair, &err) == 0);
+	CHECK(qmp_save(pair[0], STDIN_FILENO, clock_monotonic_ms() + 50, &err) < 0);
+	CHECK(err.code == ERR_TIMEOUT);
+	got = fd_recv(pair[1], bytes, sizeof(bytes) - 1, &fd, 1, &count, &err);
+	CHECK(got > 0 && count == 1 && fd >= 0);
+	bytes[MAX(got, 0)] = '\0';
+	CHECK(strncmp(bytes, "{\"execute\":\"getfd\"", 18) == 0);
+	CHECK(strstr(bytes, "\"uri\":\"fd:state\""));
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": [\"oob\"]}}\r\n{\"return\": {}}\r\n"
 #define SHUTDOWN(reason)                                                                   \
 	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"SHUTDOWN\", " \
 	"\"data\": {\"guest\": true, \"reason\": \"" reason "\"}}\r\n"
+
+#define MIGRATION(status)                                                                   \
+	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"MIGRATION\", " \
+	"\"data\": {\"status\": \"" status "\"}}\r\n"
+#define BEGUN "{\"return\": {}, \"id\": \"save\"}\r\n"
+
+static void check_save(void)
+{
+	struct err err;
+
+	TEST("a save is done when QEMU says so after it has begun, and not by an earlier word");
+	CHECK(save_after(GREETING BEGUN MIGRATION("active") MIGRATION("completed"), &err) == 0);
+	CHECK(save_after(GREETING MIGRATION("completed") BEGUN, &err) < 0);
+	CHECK_STR(err.msg, "QEMU ended while it saved the VM");
+
+	TEST("a save that fails says why");
+	CHECK(save_after(GREETING BEGUN MIGRATION("failed"), &err) < 0);
+	CHECK_STR(err.msg, "QEMU failed to save the VM");
+	CHECK(save_after("{\"id\": \"save\", \"error\": {\"class\": \"GenericError\", \"desc\": "
+			 "\"no\"}}\r\n",
+			 &err) < 0);
+	CHECK_STR(err.msg, "QEMU cannot save the VM: no");
+	CHECK(save_after("[]\n{\"id\": 7}\n{\"error\": []}\nnull\n\n", &err) < 0);
+}
 
 int main(void)
 {
@@ -54,5 +119,7 @@ int main(void)
 	CHECK(phrase_after(flood, sizeof(flood)) == NULL);
 	memset(flood, 0, sizeof(flood));
 	CHECK(phrase_after(flood, sizeof(flood)) == NULL);
+	check_save();
+	check_request();
 	return tap_done();
 }
