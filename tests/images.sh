@@ -153,12 +153,14 @@ like "$(ml system df | sed 's/  */ /g')" '*images 3 3 *sandboxes 1 1 *' "system 
 is "$(ml image rm "$two")" "Removed $two" "an image that a sandbox runs on can be removed"
 is "$(ml image gc 2>"$work/err")" "Removed 0 unreferenced blobs" "gc keeps its blob"
 like "$(cat "$work/err")" 'Kept 1 blobs*' "and says so"
-out=$(ml image prune -a 2>/dev/null)
-like "$out" "*Removed 0 unreferenced blobs*" "prune -a keeps the layer that the sandbox shares"
+out=$(ml image prune -a 2>/dev/null </dev/null)
+like "$out" "*Removed 0 unreferenced blobs*" \
+	"prune -a asks nothing, and keeps the layer that the sandbox shares"
 kill -INT "$run_pid"
 wait "$run_pid"
 is "$(ml image gc)" "Removed 1 unreferenced blobs" "once it has ended gc removes it"
-out=$(ml image prune -a)
+check_fails "without a terminal prune -a wants --force" ml image prune -a </dev/null
+out=$(ml image prune -a --force)
 like "$out" "*Removed $one*Freed: *" "prune -a removes all that is not used"
 is "$(ls "$blobs")" "" "nothing is left"
 

@@ -32,6 +32,7 @@ enum {
 	LIMIT_REPOSITORY_NAME = 255,		 /* Docker's own */
 	LIMIT_REGISTRIES = 256,			 /* that registries.json names */
 	LIMIT_REGISTRY_MIRRORS = 16,		 /* of one of them */
+	LIMIT_REGISTRY_PORTS = 16,		 /* likewise, besides its own */
 	LIMIT_IMAGE_MANIFESTS = 1024,		 /* of one index */
 	LIMIT_CREDENTIAL = 64 * 1024,		 /* what a credential helper may answer */
 	LIMIT_MANIFEST = 4 * 1024 * 1024,	 /* bytes of a manifest or an index */

@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 
 struct image_prune_options {
-	bool all;
+	bool all, force;
 };
 extern const struct cli_option image_prune_flags[];
 

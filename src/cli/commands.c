@@ -115,8 +115,8 @@ static const struct cli_command image_commands[] = {
 		.name = "prune",
 		.summary = "free what is not used",
 		.text = "Frees the blobs that no image names; with --all first removes every image "
-			"on which no sandbox runs. An image that was imported or built can then "
-			"not be pulled again.",
+			"on which no sandbox runs, after asking; without a terminal that needs "
+			"--force. An image that was imported can then not be pulled again.",
 		.options = image_prune_flags,
 		.options_size = sizeof(struct image_prune_options),
 		.run = cmd_image_prune,

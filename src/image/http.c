@@ -330,8 +330,8 @@ static int explain(struct exchange *exchange, CURLcode code, const char *error, 
 	curl_easy_getinfo(exchange->http->curl, CURLINFO_OS_ERRNO, &errnum);
 	if (errnum == EACCES && code == CURLE_COULDNT_CONNECT)
 		return err_set(err, ERR_DENIED,
-			       "the image worker may not connect to this port: allow it in "
-			       "registries.json");
+			       "the image worker may not connect to this port: add it to the "
+			       "\"ports\" of the registry in registries.json");
 	err_set_(err, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_UNAVAILABLE, "%.200s",
 		 *error ? error : curl_easy_strerror(code));
 	return may_pass(code) ? 1 : -1;

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/strv.h"
@@ -17,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MEMBERS_TEXT_MAX = 200 };
+
 #define PATH_CHARS                                                       \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
 	"/._~-%"
@@ -25,6 +28,8 @@ static void settings_done(struct registry_settings *settings)
 {
 	free(settings->registry);
 	strv_free(settings->mirrors);
+	free(settings->ports);
+	free(settings->ca);
 }
 
 void registries_done(struct registries *registries)
@@ -46,7 +51,7 @@ const struct registry_settings *registries_find(const struct registries *registr
 }
 
 /* ERR_INVALID that names the member which is unknown; `known` is what there may be. */
-static int check_members(json_t *object, const char *where, const char *const known[2],
+static int check_members(json_t *object, const char *where, const char *const *known,
 			 struct err *err)
 {
 	const char *key;
@@ -54,14 +59,19 @@ static int check_members(json_t *object, const char *where, const char *const kn
 
 	json_object_foreach(object, key, value)
 	{
+		AUTO_BUF struct buf list = BUF_INIT(MEMBERS_TEXT_MAX);
 		AUTO_FREE char *quoted = NULL;
+		size_t i = 0;
 
-		if (strcmp(key, known[0]) == 0 || (known[1] && strcmp(key, known[1]) == 0))
+		while (known[i] && strcmp(key, known[i]) != 0) {
+			buf_printf(&list, "%s'%s'", i > 0 ? ", " : "", known[i]);
+			i++;
+		}
+		if (known[i])
 			continue;
 		quoted = text_quoted(key);
-		return err_set(err, ERR_INVALID, "%s%s is not known; there is '%s'%s%s%s", where,
-			       quoted, known[0], known[1] ? " and '" : "", known[1] ? known[1] : "",
-			       known[1] ? "'" : "");
+		return err_set(err, ERR_INVALID, "%s%s is not known; there is %s", where, quoted,
+			       list.ptr);
 	}
 	return 0;
 }
@@ -104,11 +114,32 @@ static int read_mirrors(json_t *object, const char *where, char ***ret_mirrors, 
 	return 0;
 }
 
+static int read_ports(json_t *object, const char *where, struct registry_settings *settings,
+		      struct err *err)
+{
+	json_t *list, *item;
+	size_t i;
+
+	if (doc_list(object, where, "ports", LIMIT_REGISTRY_PORTS, &list, err) < 0)
+		return -1;
+	settings->ports = xcalloc(json_array_size(list) + 1, sizeof(*settings->ports));
+	json_array_foreach(list, i, item)
+	{
+		json_int_t port = json_integer_value(item);
+
+		if (port < 1 || port > UINT16_MAX)
+			return err_set(err, ERR_INVALID, "%sports[%zu] must be 1 to 65535", where,
+				       i);
+		settings->ports[settings->port_count++] = (uint16_t)port;
+	}
+	return 0;
+}
+
 static int read_settings(json_t *object, const char *where, struct registry_settings *settings,
 			 struct err *err)
 {
-	static const char *const known[2] = {"plain_http", "mirrors"};
-	json_t *plain;
+	static const char *const known[] = {"plain_http", "mirrors", "ports", "ca", NULL};
+	json_t *plain, *ca;
 
 	if (check_members(object, where, known, err) < 0)
 		return -1;
@@ -116,6 +147,12 @@ static int read_settings(json_t *object, const char *where, struct registry_sett
 	if (plain && !json_is_boolean(plain))
 		return doc_wrong(where, "plain_http", "true or false", err);
 	settings->plain_http = json_is_true(plain);
+	ca = json_object_get(object, "ca");
+	if (ca && (!json_is_string(ca) || *json_string_value(ca) != '/'))
+		return doc_wrong(where, "ca", "the absolute path of a file", err);
+	settings->ca = ca ? xstrdup(json_string_value(ca)) : NULL;
+	if (read_ports(object, where, settings, err) < 0)
+		return -1;
 	return read_mirrors(object, where, &settings->mirrors, err);
 }
 
@@ -144,7 +181,7 @@ static int add_registry(struct registries *registries, const char *file, const c
 static int read_registries(json_t *root, const char *file, struct registries *registries,
 			   struct err *err)
 {
-	static const char *const known[2] = {"registries", NULL};
+	static const char *const known[] = {"registries", NULL};
 	json_t *object, *value;
 	const char *key;
 

@@ -44,7 +44,8 @@ static void test_good(void)
 
 	TEST("the settings of a registry are found");
 	write_file("{\"registries\": {\"docker.io\": {\"mirrors\": [\"https://m.example/hub//\", "
-		   "\"http://10.0.0.5:5000\"]}, \"r.example:5000\": {\"plain_http\": true}, "
+		   "\"http://10.0.0.5:5000\"]}, \"r.example:5000\": {\"plain_http\": true, "
+		   "\"ports\": [8443, 65535], \"ca\": \"/etc/ca.pem\"}, "
 		   "\"[::1]:80\": {}}}");
 	CHECK(registries_load(&some, &err) == 0 && some.count == 3);
 	settings = registries_find(&some, "index.docker.io");
@@ -53,6 +54,8 @@ static void test_good(void)
 	CHECK_STR(settings ? settings->mirrors[1] : NULL, "http://10.0.0.5:5000");
 	settings = registries_find(&some, "r.example:5000");
 	CHECK(settings && settings->plain_http && !settings->mirrors);
+	CHECK(settings && settings->port_count == 2 && settings->ports[1] == 65535);
+	CHECK_STR(settings ? settings->ca : NULL, "/etc/ca.pem");
 	CHECK(!registries_find(&some, "r.example"));
 }
 
@@ -76,8 +79,14 @@ static void test_bad(void)
 		      "registries: \"https://a\" must be a host, or a host and a port");
 	check_refused("{\"registries\": {\"a\": true}}", "registries[\"a\"] must be an object");
 	check_refused("{\"registries\": {\"a\": {\"insecure\": true}}}",
-		      "registries[\"a\"].\"insecure\" is not known; there is 'plain_http' and "
-		      "'mirrors'");
+		      "registries[\"a\"].\"insecure\" is not known; there is 'plain_http', "
+		      "'mirrors', 'ports', 'ca'");
+	check_refused("{\"registries\": {\"a\": {\"ca\": \"ca.pem\"}}}",
+		      "registries[\"a\"].ca must be the absolute path of a file");
+	check_refused("{\"registries\": {\"a\": {\"ports\": [1, 65536]}}}",
+		      "registries[\"a\"].ports[1] must be 1 to 65535");
+	check_refused("{\"registries\": {\"a\": {\"ports\": [0]}}}",
+		      "registries[\"a\"].ports[0] must be 1 to 65535");
 	check_refused("{\"registries\": {\"a\": {\"plain_http\": 1}}}",
 		      "registries[\"a\"].plain_http must be true or false");
 	check_refused("{\"registries\": {\"docker.io\": {}, \"index.docker.io\": {}}}",

@@ -30,12 +30,15 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { TICK_MS = 200, END_MS = 1000 };
 
 struct worker {
 	struct store *store;
 	const struct pull_request *request; /* for its progress; NULL of an import */
+	struct registries registries;
+	const struct registry_settings *settings; /* of the registry that is asked, or NULL */
 	struct proc proc;
 	int sock;
 	struct worker_lines lines;
@@ -76,23 +79,17 @@ static const char *server_of(const char *registry)
 	return strcmp(registry, "index.docker.io") == 0 ? "registry-1.docker.io" : registry;
 }
 
-static int add_registries(struct worker_job *job, const struct reference *reference,
-			  struct err *err)
+static void add_registries(struct worker_job *job, const struct reference *reference,
+			   const struct registry_settings *settings)
 {
-	AUTO(registries_done) struct registries all = {0};
-	const struct registry_settings *settings;
 	bool plain = reference_is_loopback(reference);
 
-	if (registries_load(&all, err) < 0)
-		return -1;
-	settings = registries_find(&all, reference->registry);
 	for (char **mirror = settings ? settings->mirrors : NULL; mirror && *mirror; mirror++) {
 		if (job->registry_count < WORKER_REGISTRIES_MAX - 1)
 			add_mirror(job, *mirror, reference->repository);
 	}
 	plain = plain || (settings && settings->plain_http);
 	add_registry(job, server_of(reference->registry), xstrdup(reference->repository), plain);
-	return 0;
 }
 
 /* Credentials are looked up by the names that people logged in with. */
@@ -124,6 +121,28 @@ static char *environment(const char *lower, const char *upper)
 	return value && *value ? xstrdup(value) : NULL;
 }
 
+/* A proxy as libcurl should have it: with the port that other programs take when none is named. */
+static char *proxy(const char *lower, const char *upper)
+{
+	AUTO_FREE char *url = environment(lower, upper);
+	const char *host = url ? strstr(url, "://") : NULL, *at;
+	const char *port = "80";
+
+	if (!url)
+		return NULL;
+	if (strncasecmp(url, "https://", 8) == 0)
+		port = "443";
+	if (strncasecmp(url, "socks", 5) == 0)
+		port = "1080";
+	host = host ? host + 3 : url;
+	url[host - url + (long)strcspn(host, "/")] = '\0';
+	at = strrchr(host, '@');
+	host = at ? at + 1 : host;
+	if (strchr(*host == '[' ? host + strcspn(host, "]") : host, ':'))
+		return STEAL(url);
+	return xasprintf("%s:%s", url, port);
+}
+
 static int make_job(struct worker_job *job, const char *platform, uint64_t max_size,
 		    struct err *err)
 {
@@ -131,18 +150,24 @@ static int make_job(struct worker_job *job, const char *platform, uint64_t max_s
 	return platform_parse(platform, &job->platform, err);
 }
 
-static int make_pull(struct worker_job *job, const struct pull_request *request, struct err *err)
+static int make_pull(struct worker *worker, struct worker_job *job, struct err *err)
 {
+	const struct pull_request *request = worker->request;
 	const struct reference *reference = request->reference;
 
-	job->ref = xstrdup(reference->digest ? reference->digest : reference->tag);
-	job->http_proxy = environment("http_proxy", "HTTP_PROXY");
-	job->https_proxy = environment("https_proxy", "HTTPS_PROXY");
-	job->no_proxy = environment("no_proxy", "NO_PROXY");
-	job->ca_file = environment("SSL_CERT_FILE", "SSL_CERT_FILE");
-	if (make_job(job, request->platform, request->max_size, err) < 0 ||
-	    add_registries(job, reference, err) < 0)
+	if (registries_load(&worker->registries, err) < 0)
 		return -1;
+	worker->settings = registries_find(&worker->registries, reference->registry);
+	job->ref = xstrdup(reference->digest ? reference->digest : reference->tag);
+	job->http_proxy = proxy("http_proxy", "HTTP_PROXY");
+	job->https_proxy = proxy("https_proxy", "HTTPS_PROXY");
+	job->no_proxy = environment("no_proxy", "NO_PROXY");
+	job->ca_file = worker->settings && worker->settings->ca
+			       ? xstrdup(worker->settings->ca)
+			       : environment("SSL_CERT_FILE", "SSL_CERT_FILE");
+	if (make_job(job, request->platform, request->max_size, err) < 0)
+		return -1;
+	add_registries(job, reference, worker->settings);
 	return add_credentials(job, reference, err);
 }
 
@@ -177,8 +202,11 @@ static int start(struct worker *worker, const struct worker_job *job, int input,
 	allow_port(&jail, job->https_proxy);
 	for (size_t i = 0; i < job->registry_count; i++)
 		allow_port(&jail, job->registries[i].host);
+	for (size_t i = 0; worker->settings && i < worker->settings->port_count; i++)
+		worker_jail_add_port(&jail, worker->settings->ports[i]);
 	worker_jail_use(&jail, &spec);
 	spec.argv = (char *[]){program, NULL};
+	spec.new_session = true; /* Ctrl-C ends us, and then it has to clean up */
 	spec.fds = (int[]){peer, blobs, input};
 	spec.fd_count = input < 0 ? 2 : 3;
 	return proc_start(&spec, &worker->proc, err);
@@ -195,6 +223,7 @@ static void worker_end(struct worker *worker)
 		(void)proc_wait(&worker->proc, END_MS, &status, &ignored);
 	proc_kill(&worker->proc);
 	worker_lines_done(&worker->lines);
+	registries_done(&worker->registries);
 }
 
 /* The socket ended without a result. */
@@ -309,7 +338,7 @@ int worker_pull(struct store *store, const struct pull_request *request, struct 
 				.lines = {.in = BUF_INIT(0)}};
 	AUTO(worker_job_done) struct worker_job job = {0};
 
-	if (make_pull(&job, request, err) < 0 || run_worker(&worker, &job, -1, ret_pulled, err) < 0)
+	if (make_pull(&worker, &job, err) < 0 || run_worker(&worker, &job, -1, ret_pulled, err) < 0)
 		return err_wrap(err, "pull image");
 	return 0;
 }
