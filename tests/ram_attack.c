@@ -19,7 +19,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, FCHMODAT2 = 452 };
 
 static int ram;
 static char page[PAGE];
@@ -46,6 +46,8 @@ static void try_descriptor(void)
 	TRY(copy_file_range(ram, &zero, ram, NULL, PAGE, 0));
 	TRY(sendfile(ram, ram, &zero, PAGE));
 	TRY(fchmod(ram, 0666));
+	/* By number, since the headers do not know it: a later fchmodat(). */
+	TRY(syscall(FCHMODAT2, ram, "", 0666, AT_EMPTY_PATH));
 	TRY(fchown(ram, getuid(), getgid()));
 	TRY(fsetxattr(ram, "user.x", "x", 1, 0));
 	TRY(futimens(ram, NULL));
