@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/attr.h"
+#include "image/zstd_window.h"
 
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
@@ -17,7 +18,6 @@
 enum {
 	HEAD_SIZE = 4,
 	GZIP_FIRST = 0x1f, /* byte of a member */
-	WINDOW_BITS = 25,  /* 32 MiB: what encoders use without --long or --ultra */
 };
 
 typedef int run_fn(struct inflate *inflate, struct inflate_io *io, struct err *err);
@@ -32,19 +32,46 @@ struct inflate {
 	bool padding; /* behind the last member */
 
 	ZSTD_DStream *zstd;
-	bool inside; /* of a frame */
+	bool inside;			    /* of a frame */
+	unsigned char frame[ZSTD_HEAD_MAX]; /* the header of one, as far as it has come */
+	size_t frame_len;
+	struct zstd_windows *windows;
+	size_t window; /* what we hold of them */
 };
 
-struct inflate *inflate_new(void)
+struct inflate *inflate_new(struct zstd_windows *windows)
 {
-	return xcalloc(1, sizeof(struct inflate));
+	struct inflate *inflate = xcalloc(1, sizeof(*inflate));
+
+	inflate->windows = windows;
+	return inflate;
+}
+
+static void close_zstd(struct inflate *inflate)
+{
+	ZSTD_freeDStream(inflate->zstd);
+	inflate->zstd = NULL;
+	if (inflate->windows)
+		zstd_windows_give(inflate->windows, inflate->window);
+	inflate->window = 0;
+}
+
+static void open_zstd(struct inflate *inflate, size_t window)
+{
+	if (inflate->windows)
+		zstd_windows_take(inflate->windows, window);
+	inflate->window = window;
+	inflate->zstd = ZSTD_createDStream();
+	if (!inflate->zstd)
+		abort();
+	ZSTD_DCtx_setParameter(inflate->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_BITS);
 }
 
 void inflate_free(struct inflate *inflate)
 {
 	if (!inflate)
 		return;
-	ZSTD_freeDStream(inflate->zstd);
+	close_zstd(inflate);
 	free(inflate->gzip);
 	free(inflate);
 }
@@ -160,19 +187,56 @@ static int zstd_error(const struct inflate *inflate, size_t code, struct err *er
 {
 	if (strstr(ZSTD_getErrorName(code), "too much memory"))
 		return err_set(err, ERR_LIMIT, "the zstd stream wants a window of more than %d MiB",
-			       (1 << WINDOW_BITS) >> 20);
+			       (1 << ZSTD_WINDOW_BITS) >> 20);
 	return err_set(err, ERR_PROTOCOL, "the zstd stream is corrupt before byte %llu: %s",
 		       (unsigned long long)inflate->taken, ZSTD_getErrorName(code));
 }
 
+/* Between two frames: collects the header of the next one and makes room for its window.  1: the
+ * frame has begun, 0: more bytes are needed. */
+static int zstd_begin(struct inflate *inflate, struct inflate_io *io, struct err *err)
+{
+	ZSTD_inBuffer in = {inflate->frame, 0, 0};
+	ZSTD_outBuffer none = {NULL, 0, 0};
+	uint64_t window;
+	size_t code;
+
+	while (inflate->frame_len < zstd_header_size(inflate->frame, inflate->frame_len)) {
+		if (io->in.len == 0 && io->last && inflate->frame_len > 0)
+			break; /* too short: let zstd say what of */
+		if (io->in.len == 0)
+			return 0;
+		inflate->frame[inflate->frame_len++] = (unsigned char)*io->in.ptr;
+		take(inflate, io, 1);
+	}
+	window = zstd_header_window(inflate->frame, inflate->frame_len);
+	if (window > inflate->window && window <= ZSTD_WINDOWS_MAX) {
+		close_zstd(inflate);
+		open_zstd(inflate, (size_t)window);
+	}
+	in.size = inflate->frame_len;
+	inflate->frame_len = 0;
+	code = ZSTD_decompressStream(inflate->zstd, &none, &in);
+	if (ZSTD_isError(code))
+		return zstd_error(inflate, code, err);
+	inflate->inside = true;
+	return 1;
+}
+
 static int run_zstd(struct inflate *inflate, struct inflate_io *io, struct err *err)
 {
-	while (io->len < io->size && (io->in.len > 0 || inflate->inside)) {
-		ZSTD_inBuffer in = {io->in.ptr, io->in.len, 0};
+	while (io->len < io->size) {
+		ZSTD_inBuffer in = {0};
 		ZSTD_outBuffer out = {io->out, io->size, io->len};
-		size_t code = ZSTD_decompressStream(inflate->zstd, &out, &in);
-		bool moved = in.pos > 0 || out.pos > io->len;
+		int begun = inflate->inside ? 1 : zstd_begin(inflate, io, err);
+		size_t code;
+		bool moved;
 
+		if (begun <= 0)
+			return begun;
+		in = (ZSTD_inBuffer){io->in.ptr, io->in.len, 0};
+		code = ZSTD_decompressStream(inflate->zstd, &out, &in);
+		moved = in.pos > 0 || out.pos > io->len;
 		take(inflate, io, in.pos);
 		io->len = out.pos;
 		if (ZSTD_isError(code))
@@ -202,10 +266,7 @@ static void choose(struct inflate *inflate)
 		   ((head[0] & 0xf0) == 0x50 &&
 		    memcmp(head + 1, skippable, sizeof(skippable)) == 0)) {
 		inflate->run = run_zstd;
-		inflate->zstd = ZSTD_createDStream();
-		if (!inflate->zstd)
-			abort();
-		ZSTD_DCtx_setParameter(inflate->zstd, ZSTD_d_windowLogMax, WINDOW_BITS);
+		open_zstd(inflate, 0);
 	}
 }
 

@@ -2,7 +2,8 @@
 /*
  * Decompression of a stream whose bytes are pushed in as they come: gzip (also of many members),
  * zstd (also of many frames) or neither, recognised by the first bytes.  Memory is bounded: a
- * zstd window of more than 32 MiB is refused.
+ * zstd window of more than 32 MiB is refused, and streams that share `windows` have no more than
+ * that together: inflate_run() then waits until others are freed.
  *
  *	io = (struct inflate_io){.in = bytes, .out = block, .size = sizeof(block)};
  *	do {
@@ -30,7 +31,10 @@ struct inflate_io {
 	size_t size, len; /* room in `out`, and what of it is filled */
 };
 
-struct inflate *inflate_new(void);
+struct zstd_windows;
+
+/* `windows` is borrowed; NULL: of a stream that shares with no other. */
+struct inflate *inflate_new(struct zstd_windows *windows);
 void inflate_free(struct inflate *inflate);
 DEFINE_AUTO(inflate)
 

@@ -93,7 +93,7 @@ int layer_open(int fd, const struct layer_limits *limits, struct layer **ret_lay
 	assert(limits->max_ratio > 0);
 	layer->limits = *limits;
 	layer->digest = digest_new();
-	layer->inflate = inflate_new();
+	layer->inflate = inflate_new(limits->windows);
 	layer->pipe = block_pipe_new();
 	layer->spec = (struct layer_tar_spec){layer->pipe, fd, limits->max_size};
 	if (start_thread(layer, err) < 0)
@@ -200,6 +200,7 @@ int layer_finish(struct layer *layer, struct layer_result *ret_result, struct er
 	layer->io.last = true;
 	if (pump(layer, err) < 0)
 		return -1;
+	inflate_free(STEAL(layer->inflate)); /* others may wait for its window */
 	join_thread(layer, NULL);
 	if (layer->failed < 0)
 		return fail(layer, NULL, err);

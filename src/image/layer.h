@@ -20,10 +20,12 @@
 #include <stdint.h>
 
 struct layer;
+struct zstd_windows;
 
 struct layer_limits {
-	uint64_t max_size;  /* bytes of tar that a layer may inflate to */
-	unsigned max_ratio; /* tar bytes per compressed byte, once 1 MiB has come out */
+	uint64_t max_size;	      /* bytes of tar that a layer may inflate to */
+	unsigned max_ratio;	      /* tar bytes per compressed byte, once 1 MiB has come out */
+	struct zstd_windows *windows; /* of layers that run at once; NULL: of one */
 };
 
 /* A hard link whose target is not in this layer, and so must be in one below.  It is not in the

@@ -21,6 +21,7 @@
 #include "image/layer.h"
 #include "image/layer_links.h"
 #include "image/registry.h"
+#include "image/zstd_window.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -45,6 +46,7 @@ struct pull {
 	struct registry *registry;
 	struct manifest manifest;
 	char **diff_ids;
+	struct zstd_windows *windows; /* of all layers */
 
 	pthread_mutex_t lock;	/* for what follows and for sink->report */
 	pthread_cond_t changed; /* `finished` or `failed` */
@@ -66,6 +68,7 @@ struct transfer {
 static void pull_done(struct pull *pull)
 {
 	registry_free(pull->registry);
+	zstd_windows_free(pull->windows);
 	manifest_done(&pull->manifest);
 	strv_free(pull->diff_ids);
 	free(pull->finished);
@@ -144,7 +147,7 @@ static int fetch_layer(struct transfer *transfer, struct http *http, struct blob
 	struct pull *pull = transfer->pull;
 	size_t index = transfer->progress.layer;
 	const struct descriptor *item = &pull->manifest.items[index];
-	const struct layer_limits limits = {pull->job->max_size, LIMIT_LAYER_RATIO};
+	const struct layer_limits limits = {pull->job->max_size, LIMIT_LAYER_RATIO, pull->windows};
 	AUTO(auto_layer) struct layer *layer = NULL;
 	AUTO(layer_result_done) struct layer_result result = {0};
 
@@ -349,6 +352,7 @@ int pull_run(const struct worker_job *job, const struct pull_sink *sink, struct 
 	AUTO(pull_done)
 	struct pull pull = {.job = job,
 			    .sink = sink,
+			    .windows = zstd_windows_new(),
 			    .http_config = {.http_proxy = job->http_proxy,
 					    .https_proxy = job->https_proxy,
 					    .no_proxy = job->no_proxy,
