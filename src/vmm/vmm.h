@@ -28,8 +28,8 @@ enum vm_begin {
 
 struct vm_spec {
 	enum vm_begin begin;
-	int ram_fd;	  /* of memory_mb; read-only is enough for VM_RESTORE */
-	int state_fd;	  /* what vm save() wrote */
+	int ram_fd;	  /* exactly memory_mb long; read-only is enough for VM_RESTORE */
+	int state_fd;	  /* what save() wrote */
 	enum accel accel; /* ACCEL_KVM or ACCEL_TCG: already chosen */
 	unsigned tsc_khz; /* of accel_probe(); 0: unknown.  Without it a guest under TCG may hang on
 			   * a busy host while it calibrates its clock. */
@@ -63,12 +63,12 @@ struct vmm_ops {
 
 	/* Readable when the VMM waits for something that only its supervisor may do (it gets its
 	 * RAM file that way); -1: never.  Borrowed.  attend() does it and does not wait; from the
-	 * start to the end of the VM. */
+	 * start to the end of the VM, after which it stays readable with nothing to do. */
 	int (*attend_fd)(const struct vm *vm);
 	void (*attend)(struct vm *vm);
 
-	/* Writes the devices' state to the file `state_fd` and ends the VMM; what is left to do
-	 * with `vm` is free().  For VM_..._INTO.  Waits up to `timeout_ms`. */
+	/* Writes the devices' state to the empty file `state_fd` and ends the VMM; what is left to
+	 * do with `vm` is free().  For VM_..._INTO.  Waits up to `timeout_ms`. */
 	int (*save)(struct vm *vm, int state_fd, int timeout_ms, struct err *err);
 
 	/* Appends what a template of such a VM depends on in this VMM and is not in any file of the
