@@ -66,7 +66,7 @@ def debian(path):
 
 
 def usr(path):
-    """Files of /usr, the small ones first in each folder, until there are enough bytes."""
+    """Files of /usr until there are enough bytes."""
     left = SIZE
     with tarfile.open(path, "w") as tar:
         for folder, _, names in sorted(os.walk("/usr")):
