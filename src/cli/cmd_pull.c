@@ -3,8 +3,8 @@
  * `matchlock pull REF`: brings an image into the store, unless it is there (reference:
  * cli-and-rpc.md 5.2).
  *
- * A signal ends the process at once and the worker with it.  What they had not finished is removed
- * by the next command that pulls or removes; layers that were finished are not fetched again.
+ * A signal ends the process at once; the worker notices, removes what it had not finished, and ends
+ * too.  Layers that were finished are not fetched again.
  */
 #include "cli/cmd_pull.h"
 
