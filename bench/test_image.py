@@ -72,9 +72,10 @@ def usr(path):
         for folder, _, names in sorted(os.walk("/usr")):
             for name in sorted(names):
                 file = os.path.join(folder, name)
-                if left > 0 and os.access(file, os.R_OK) and os.path.getsize(file) < left:
+                size = os.lstat(file).st_size
+                if size < left and os.access(file, os.R_OK):
                     tar.add(file, recursive=False)
-                    left -= os.path.getsize(file)
+                    left -= size
     return "files of /usr"
 
 
