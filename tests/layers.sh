@@ -4,23 +4,12 @@
 . "$(dirname "$0")/lib/tap.sh"
 requires qemu-system-x86_64 sqlite3
 . "$(dirname "$0")/lib/matchlock.sh"
-
-stream=$MATCHLOCK_BUILD/tests/erofs_stream
-images=$home/.cache/matchlock/images
-check "the base image runs" base -- true
-
-# blob FILE: puts it into the store, prints its digest.
-blob() {
-	local sum
-	sum=$(sha256sum <"$1" | cut -d ' ' -f 1)
-	cp "$1" "$images/blobs/sha256_$sum.erofs"
-	[ "$(id -u)" -ne 0 ] || chown "$test_uid:$test_uid" "$images/blobs/sha256_$sum.erofs"
-	echo "sha256:$sum"
-}
+. "$(dirname "$0")/lib/store.sh"
 
 # Layer n of 1 to 29 adds a file, overwrites the one they all have, and takes away one of the layer
 # three below.
-blob "$work/lib/matchlock/base.erofs" >digests
+cp "$work/lib/matchlock/base.erofs" layer.erofs
+keep_layer layer.erofs >digests
 for n in $(seq 1 29); do
 	{
 		echo "dir layers"
@@ -29,24 +18,9 @@ for n in $(seq 1 29); do
 		[ $n -le 3 ] || echo "whiteout layers/$((n - 3))"
 		[ $n -ne 2 ] || echo "file layers/twin one file"
 		[ $n -ne 2 ] || echo "link layers/twin-too layers/twin"
-	} >script
-	"$stream" layer.erofs <script
-	blob layer.erofs >>digests
-done
-{
-	cat <<-'END'
-	INSERT INTO images (scope, tag, digest, size, created_at, source, rootfs_path, oci_json,
-		updated_at) SELECT 'local', 'deep', digest, size, created_at, 'import',
-		'blobs/none', oci_json, updated_at FROM images WHERE tag = 'matchlock/base';
-	END
-	n=0
-	while read -r digest; do
-		echo "INSERT INTO image_layers (scope, tag, ordinal, digest) VALUES" \
-			"('local', 'deep', $n, '$digest');"
-		n=$((n + 1))
-	done <digests
-} >register.sql
-as_user sqlite3 "$images/metadata.db" <register.sql
+	} | stream_layer
+done >>digests
+register deep '{"Cmd":["sh"]}' $(cat digests)
 
 in_deep='cd /layers && ls | sort | tr "\n" " " && head newest 29 twin-too && echo &&
 	stat -c %h twin twin-too | tr "\n" " " && ls -ld /layers | cut -c 1-10'
@@ -57,13 +31,13 @@ text of 29
 ==> twin-too <==
 one file
 2 2 drwx------'
-merged=$images/blobs/sha256_$({
+merged=$store/blobs/sha256_$({
 	echo matchlock-squash-v1
 	head -n 11 digests
 } | sha256sum | cut -d ' ' -f 1).erofs
 is "$(ml run --image deep -- sh -c "$in_deep" 2>&1)" "$want" "an image of 30 layers runs"
 check "its lowest 11 layers are merged, under the name of the squash rule" [ -s "$merged" ]
-is "$(ls "$images/blobs" | wc -l)" 31 "that is the only new file"
+is "$(ls "$store/blobs" | wc -l)" 31 "that is the only new file"
 before=$(stat -c '%i %y' "$merged")
 is "$(ml run --image deep -- cat /layers/newest)" 29 "it runs again"
 is "$(stat -c '%i %y' "$merged")" "$before" "from the same merged blob"
@@ -75,7 +49,7 @@ for i in 1 2 3; do
 done
 wait $pid1 $pid2 $pid3
 is "$(cat out.1 out.2 out.3)" 292929 "three at once make it together"
-is "$(ls "$images/blobs" | wc -l)" 31 "and leave nothing else"
+is "$(ls "$store/blobs" | wc -l)" 31 "and leave nothing else"
 
 rm "$merged"
 printf garbage >"$merged.tmp"
@@ -84,7 +58,7 @@ is "$(ml run --image deep -- cat /layers/newest)" 29 "what a killed run left is 
 check_fails "and goes away" [ -e "$merged.tmp" ]
 
 rm "$merged"
-damaged=$images/blobs/$(sed -n 5p digests | tr : _).erofs
+damaged=$store/blobs/$(sed -n 5p digests | tr : _).erofs
 cp "$damaged" sound
 printf 'x' | dd of="$damaged" bs=1 seek=1100 conv=notrunc status=none
 like "$(ml run --image deep -- true 2>&1)" \
