@@ -3,7 +3,9 @@
  * The agent: one libuv loop on one thread, PID 1 of the VM.  It accepts streams of the control
  * channel (wire/agent.h), keeps the container and its commands, and ends the VM.
  *
- * Happy path: port, SETUP, any number of EXEC, SHUTDOWN.  The end: SIGTERM to all and the grace,
+ * Happy path: port, SETUP, any number of EXEC, SHUTDOWN.  PREPARE, before or after SETUP, brings it
+ * back to where the next thing it hears is SETUP, on a channel that has no past: there it is saved.
+ *  The end: SIGTERM to all and the grace,
  * then SIGKILL; the commands' last output; file systems unmounted; DONE; reset.
  *
  * Failure modes: a failed SETUP is answered and the VM waits to be ended; a channel that breaks
@@ -42,9 +44,9 @@ enum {
 
 /* What streams are allowed when. */
 enum agent_state {
-	STATE_NEW,     /* SETUP */
+	STATE_NEW,     /* SETUP, PREPARE */
 	STATE_FAILED,  /* none: what was set up halfway serves nobody */
-	STATE_READY,   /* EXEC, SHUTDOWN */
+	STATE_READY,   /* EXEC, SHUTDOWN, PREPARE */
 	STATE_STOPPING /* none: the container has been told to end */
 };
 
@@ -78,6 +80,18 @@ static void prefer_agent(bool ahead)
 		console_log("agent: priority: %s", strerror(errno));
 }
 
+/* All that was said leaves, and nothing is read any more: what comes next is for another channel.
+ */
+static void flush_channel(struct agent *agent, unsigned deadline_ms)
+{
+	for (unsigned i = 0; i < deadline_ms / 10; i++) {
+		channel_flush(agent->channel);
+		if (mux_output(channel_mux(agent->channel)).len == 0)
+			return;
+		port_wait_writable(agent->port, 10);
+	}
+}
+
 /* --- the end --- */
 
 static void power_off(struct agent *agent)
@@ -91,12 +105,7 @@ static void power_off(struct agent *agent)
 		mux_message(agent->shutdown, AGENT_DONE, (struct view){"", 0});
 		mux_close(STEAL(agent->shutdown));
 	}
-	for (int i = 0; i < DONE_DEADLINE_MS / 10; i++) {
-		channel_flush(agent->channel);
-		if (mux_output(channel_mux(agent->channel)).len == 0)
-			break;
-		port_wait_writable(agent->port, 10);
-	}
+	flush_channel(agent, DONE_DEADLINE_MS);
 	console_reset();
 }
 
@@ -222,26 +231,79 @@ static const struct mux_stream_ops setup_ops = {
 	.closed = on_setup_closed,
 };
 
+/* In a clone there is a container already. */
+static int apply(struct agent *agent, const struct agent_setup *setup, struct agent_steps *took,
+		 struct err *err)
+{
+	if (agent->container)
+		return setup_reapply(&agent->setup, setup, agent->container, took, err);
+	if (setup_apply(setup, &agent->container, took, err) < 0)
+		return -1;
+	watch_container(agent);
+	prefer_agent(true);
+	return 0;
+}
+
 static void open_setup(struct agent *agent, struct mux_stream *stream, struct view request)
 {
 	AUTO_BUF struct buf steps = BUF_INIT(256);
+	struct agent_steps took = {0};
+	struct agent_setup setup;
 	struct err err;
 
 	agent->state = STATE_FAILED;
-	if (agent_setup_unpack(request, &agent->setup, &err) < 0 ||
-	    setup_apply(&agent->setup, &agent->container, &err) < 0) {
+	if (agent_setup_unpack(request, &setup, &err) < 0 ||
+	    apply(agent, &setup, &took, &err) < 0) {
 		console_log("setup: %s", err.msg);
 		session_refuse(stream, 1, err.msg);
 		return;
 	}
-	explicit_bzero(agent->setup.entropy, sizeof(agent->setup.entropy));
+	explicit_bzero(setup.entropy, sizeof(setup.entropy));
+	agent->setup = setup; /* one of before lives as long as the VM */
 	agent->state = STATE_READY;
-	watch_container(agent);
-	prefer_agent(true);
 	agent->setup_stream = stream;
 	mux_accept(stream, &setup_ops, agent);
+	agent_steps_pack(&steps, &took);
+	mux_message(stream, AGENT_READY, (struct view){steps.ptr, steps.len});
+}
+
+/* --- a template --- */
+
+static void open_channel(void *ctx);
+
+static int prepare(struct agent *agent, struct view request, struct err *err)
+{
+	AUTO(agent_prepare_done) struct agent_prepare prepare = {0};
+
+	if (agent_prepare_unpack(request, &prepare, err) < 0)
+		return -1;
+	if (agent->state == STATE_READY)
+		return session_set_prepare(agent->sessions, &prepare, err);
+	if (prepare.waiting)
+		return err_set(err, ERR_INVALID, "no process can wait in a VM without a container");
+	return 0;
+}
+
+static void open_prepare(struct agent *agent, struct mux_stream *stream, struct view request)
+{
+	AUTO_BUF struct buf steps = BUF_INIT(256);
+	struct err err;
+
+	if (agent->state != STATE_NEW && agent->state != STATE_READY) {
+		session_refuse(stream, 1, "the VM is being shut down");
+		return;
+	}
+	if (prepare(agent, request, &err) < 0) {
+		session_refuse(stream, 1, err.msg);
+		return;
+	}
+	sync();
+	agent->state = STATE_NEW;
 	agent_steps_pack(&steps, &(struct agent_steps){0});
 	mux_message(stream, AGENT_READY, (struct view){steps.ptr, steps.len});
+	mux_close(stream);
+	flush_channel(agent, DONE_DEADLINE_MS);
+	channel_close(STEAL(agent->channel), open_channel, agent);
 }
 
 /* Which kind may be opened in which state, and the answer if it may not. */
@@ -260,7 +322,9 @@ static void on_opened(void *ctx, struct mux_stream *stream, uint8_t kind, struct
 {
 	struct agent *agent = ctx;
 
-	if (kind == 0 || kind >= ARRAY_SIZE(kinds))
+	if (kind == AGENT_PREPARE)
+		open_prepare(agent, stream, request);
+	else if (kind == 0 || kind >= ARRAY_SIZE(kinds))
 		session_refuse(stream, 1, "the guest does not know this kind of stream");
 	else if (agent->state != kinds[kind].state)
 		session_refuse(stream, 1, kinds[kind].refusal);
@@ -279,6 +343,18 @@ static void on_broken(void *ctx, const struct err *err)
 
 static const struct channel_ops channel_ops = {.opened = on_opened, .broken = on_broken};
 
+static void open_channel(void *ctx)
+{
+	struct agent *agent = ctx;
+	struct err err;
+
+	if (channel_open(&agent->loop, agent->port, MUX_GUEST, &channel_ops, agent, &agent->channel,
+			 &err) < 0)
+		console_fatal("%s", err.msg);
+	if (agent->sessions)
+		session_set_rechannel(agent->sessions, agent->channel);
+}
+
 void agent_run(void)
 {
 	struct agent *agent = xcalloc(1, sizeof(*agent));
@@ -294,9 +370,7 @@ void agent_run(void)
 	uv_timer_init(&agent->loop, &agent->deadline);
 	uv_check_init(&agent->loop, &agent->settled);
 	agent->deadline.data = agent->settled.data = agent;
-	if (channel_open(&agent->loop, agent->port, MUX_GUEST, &channel_ops, agent, &agent->channel,
-			 &err) < 0)
-		console_fatal("%s", err.msg);
+	open_channel(agent);
 	uv_run(&agent->loop, UV_RUN_DEFAULT);
 	console_fatal("the event loop ended");
 }

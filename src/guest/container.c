@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "guest/container_internal.h"
 #include "guest/fs.h"
 #include "guest/layout.h"
@@ -88,6 +89,31 @@ int container_start(const struct agent_setup *setup, struct container **ret_cont
 	*container = (struct container){.pidfd = pidfd, .orders = orders[0], .reports = reports[0]};
 	*ret_container = container;
 	return await_ready(ready_fd, err);
+}
+
+int container_identify(struct container *container, const struct agent_setup *setup,
+		       struct err *err)
+{
+	struct container_message message = {.order = CONTAINER_IDENTIFY,
+					    .fd_mask = BIT(CONTAINER_STATUS)};
+	AUTO_BUF struct buf payload = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
+	AUTO_FD int answer = -1;
+	int pair[2], status;
+
+	agent_setup_pack(&payload, setup);
+	if (buf_check(&payload, "the identity", err) < 0)
+		return -1;
+	message.payload_len = (uint32_t)payload.len;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "pipe to the container");
+	answer = pair[0];
+	status = fd_send(container->orders, &message, sizeof(message), &pair[1], 1, err);
+	if (status == 0)
+		status = fd_write_all(container->orders, payload.ptr, payload.len,
+				      "the container's init", err);
+	explicit_bzero(payload.ptr, payload.len);
+	close(pair[1]);
+	return status < 0 ? -1 : await_ready(answer, err);
 }
 
 int container_exit_fd(const struct container *container)

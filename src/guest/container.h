@@ -19,6 +19,7 @@ struct container;
 /* The descriptors of a command, as they go to the init; -1 = none. */
 enum container_fd {
 	CONTAINER_STATUS, /* a packed agent_failed comes here, or nothing once the command runs */
+	CONTAINER_GO, /* a process that waits: its packed agent_exec comes here, up to the end */
 	CONTAINER_CGROUP,
 	CONTAINER_STDIN,
 	CONTAINER_STDOUT,
@@ -37,6 +38,10 @@ struct container_exec {
  * complete. */
 int container_start(const struct agent_setup *setup, struct container **ret_container,
 		    struct err *err);
+
+/* In a clone of the VM, before any command of it: gives the container the identity of `setup`. */
+int container_identify(struct container *container, const struct agent_setup *setup,
+		       struct err *err);
 
 /* Readable when the init has ended; borrowed. */
 int container_exit_fd(const struct container *container);

@@ -8,10 +8,11 @@
 
 struct agent_setup;
 
-enum container_order { CONTAINER_EXEC = 1, CONTAINER_SIGNAL, CONTAINER_STOP };
+enum container_order { CONTAINER_EXEC = 1, CONTAINER_SIGNAL, CONTAINER_STOP, CONTAINER_IDENTIFY };
 
-/* Agent to init, over the socket; CONTAINER_EXEC is followed by `payload_len` bytes (the request)
- * and carries the descriptors of `fd_mask` (bits of enum container_fd), in order. */
+/* Agent to init, over the socket; CONTAINER_EXEC and CONTAINER_IDENTIFY are followed by
+ * `payload_len` bytes (the request) and carry the descriptors of `fd_mask` (bits of enum
+ * container_fd), in order. */
 struct container_message {
 	uint32_t order;
 	uint32_t id;

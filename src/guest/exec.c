@@ -4,6 +4,9 @@
  * the container's init.  Happy path: session and terminal or pipes, working directory, user,
  * environment, then `sh -c COMMAND` where the image has a shell, else the words themselves.
  *
+ * A process that waits (guest/waiting.h) does all that its user and directory allow, then reads the
+ * rest of its request to the end of the pipe; nothing there: it is not needed.
+ *
  * Failure modes and their exit codes, as shells have them: 127 no such command (or user, group),
  * 126 it cannot be executed, 1 everything else, such as a missing working directory.
  */
@@ -27,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,6 +209,26 @@ static unsigned execute(const struct agent_exec *exec, struct err *err)
 	return exit_code_of(errno);
 }
 
+/* The request that a waiting process was made for is followed by the real one. */
+static int await_request(int go_fd, struct agent_exec *exec, struct err *err)
+{
+	AUTO_BUF struct buf request = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null_fd < 0)
+		return err_sys(err, errno, "open '/dev/null'");
+	prctl(PR_SET_NAME, "waiting");
+	if (fd_read_to_end(go_fd, &request, "arguments", err) < 0)
+		return -1;
+	if (request.len == 0)
+		_exit(0);
+	if (agent_exec_unpack((struct view){request.ptr, request.len}, exec, err) < 0)
+		return -1;
+	if (!(exec->flags & AGENT_EXEC_STDIN) && dup2(null_fd, STDIN_FILENO) < 0)
+		return err_sys(err, errno, "descriptor 0");
+	return 0;
+}
+
 /* Returns only if it failed: the exit code. */
 static unsigned run(const struct exec_task *task, struct err *err)
 {
@@ -228,6 +252,8 @@ static unsigned run(const struct exec_task *task, struct err *err)
 		err_wrap_(err, "matchlock");
 		return EXIT_NOT_FOUND;
 	}
+	if (task->fds[CONTAINER_GO] >= 0 && await_request(task->fds[CONTAINER_GO], &exec, err) < 0)
+		return EXIT_FAILED;
 	complete_env(&exec, &user);
 	return execute(&exec, err);
 }

@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -31,6 +32,9 @@
 #include <unistd.h>
 
 #define NEW_ROOT "/new"
+
+/* The module up to which the kernel binds devices by itself: the channel's. */
+#define LAST_BOUND "virtio_console"
 
 static const struct fs_mount boot_mounts[] = {
 	{.source = "proc", .target = "/proc", .type = "proc", .mode = 0555},
@@ -54,6 +58,16 @@ static void fill_stdio(void)
 		close(fd);
 }
 
+/* Drivers are loaded, but no device is bound by the kernel: a template is saved before that, and
+ * the agent binds what a VM uses (guest/disks.c). */
+static void set_autoprobe(bool on)
+{
+	struct err err;
+
+	if (fs_write("/sys/bus/virtio/drivers_autoprobe", on ? "1" : "0", &err) < 0)
+		console_log("boot: %s", err.msg);
+}
+
 static void load_boot_modules(void)
 {
 	AUTO_BUF struct buf order = BUF_INIT(LIMIT_CONFIG_FILE);
@@ -70,7 +84,10 @@ static void load_boot_modules(void)
 
 		if (*name && module_load(path, &err) < 0)
 			console_log("boot modules: %s", err.msg);
+		if (strcmp(name, LAST_BOUND) == 0)
+			set_autoprobe(false);
 	}
+	set_autoprobe(true);
 }
 
 static int copy_self(struct err *err)

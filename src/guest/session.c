@@ -19,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "guest/cgroup.h"
 #include "guest/console.h"
@@ -26,6 +27,7 @@
 #include "guest/session_ends.h"
 #include "guest/session_io.h"
 #include "guest/terminal.h"
+#include "guest/waiting.h"
 #include "wire/agent.h"
 
 #include <assert.h>
@@ -45,6 +47,7 @@ struct session {
 	unsigned id;
 	struct mux_stream *stream; /* NULL once closed */
 	bool started, exited;
+	uint64_t asked_ns, started_ns, exited_ns; /* for the host's statistics */
 	int wait_status;
 	bool terminal;
 	uint32_t grace_ms;
@@ -64,6 +67,8 @@ struct session_set {
 	struct container *container;
 	struct session *first;
 	unsigned last_id;
+	struct session *waiter; /* of the process that waits; NULL: none */
+	struct waiting waiting;
 };
 
 struct session_set *session_set_new(uv_loop_t *loop, struct channel *channel,
@@ -71,7 +76,8 @@ struct session_set *session_set_new(uv_loop_t *loop, struct channel *channel,
 {
 	struct session_set *set = xcalloc(1, sizeof(*set));
 
-	*set = (struct session_set){.loop = loop, .channel = channel, .container = container};
+	*set = (struct session_set){
+		.loop = loop, .channel = channel, .container = container, .waiting = WAITING_NONE};
 	return set;
 }
 
@@ -158,7 +164,10 @@ static void close_stream(struct session *s)
 static void finish(struct session *s)
 {
 	AUTO_BUF struct buf buf = BUF_INIT(PIPE_BUF);
-	struct agent_exited exited = {0};
+	struct agent_exited exited = {
+		.start_us = (uint32_t)((s->started_ns - s->asked_ns) / 1000),
+		.run_us = (uint32_t)((s->exited_ns - s->started_ns) / 1000),
+	};
 
 	if (WIFSIGNALED(s->wait_status)) {
 		exited.signal = (uint32_t)WTERMSIG(s->wait_status);
@@ -338,6 +347,7 @@ static void on_status(uv_poll_t *poll, int poll_status, int events)
 		return;
 	}
 	s->started = true;
+	s->started_ns = clock_monotonic_ns();
 	mux_message(s->stream, AGENT_STARTED, (struct view){"", 0});
 	session_input_release(&s->in);
 	for (size_t i = 0; i < OUTPUTS; i++)
@@ -385,25 +395,22 @@ static struct session *session_new(struct session_set *set, unsigned id, struct 
 
 static void attach_stream(struct session *s, struct mux_stream *stream)
 {
+	s->asked_ns = clock_monotonic_ns();
 	s->stream = s->in.stream = stream;
 	for (size_t i = 0; i < OUTPUTS; i++)
 		s->out[i].stream = stream;
 	mux_accept(stream, &session_ops, s);
 }
 
-static int start(struct session_set *set, struct mux_stream *stream, struct view request,
-		 struct err *err)
+/* Has the process made.  *ret_go_fd: where a process that waits gets its arguments; NULL: it is to
+ * run at once. */
+static int fork_session(struct session_set *set, const struct agent_exec *exec, struct view request,
+			int *ret_go_fd, struct session **ret_session, struct err *err)
 {
 	AUTO(session_ends_done) struct session_ends ends = SESSION_ENDS_NONE;
-	AUTO(agent_exec_done) struct agent_exec exec = {0};
 	struct container_exec order = {.id = ++set->last_id, .request = request};
-	struct session *s;
 
-	if (agent_exec_unpack(request, &exec, err) < 0)
-		return -1;
-	if (!exec.argv[0])
-		return err_set(err, ERR_INVALID, "no command");
-	if (session_ends_make(&exec, order.id, &ends, err) < 0) {
+	if (session_ends_make(exec, order.id, ret_go_fd != NULL, &ends, err) < 0) {
 		cgroup_remove(order.id);
 		return -1;
 	}
@@ -413,7 +420,73 @@ static int start(struct session_set *set, struct mux_stream *stream, struct view
 		cgroup_remove(order.id);
 		return -1;
 	}
-	s = session_new(set, order.id, &ends);
+	if (ret_go_fd)
+		*ret_go_fd = STEAL_FD(ends.ours[CONTAINER_GO]);
+	*ret_session = session_new(set, order.id, &ends);
+	return 0;
+}
+
+int session_set_prepare(struct session_set *set, const struct agent_prepare *prepare,
+			struct err *err)
+{
+	const struct agent_exec exec = {
+		.flags = AGENT_EXEC_STDIN, .user = prepare->user, .cwd = prepare->cwd};
+	AUTO_BUF struct buf request = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
+	int go_fd;
+
+	sweep(set);
+	if (set->first)
+		return err_set(err, ERR_CONFLICT, "commands still run");
+	if (!prepare->waiting)
+		return 0;
+	agent_exec_pack(&request, &exec);
+	if (fork_session(set, &exec, (struct view){request.ptr, request.len}, &go_fd, &set->waiter,
+			 err) < 0)
+		return -1;
+	waiting_begin(&set->waiting, prepare, go_fd);
+	return 0;
+}
+
+void session_set_rechannel(struct session_set *set, struct channel *channel)
+{
+	set->channel = channel;
+}
+
+/* The process that waits becomes the command, if it was made for such a one and lives.  Otherwise
+ * it has served its time. */
+static struct session *take_waiter(struct session_set *set, const struct agent_exec *exec,
+				   struct view request)
+{
+	struct session *s = STEAL(set->waiter);
+	struct err err;
+
+	if (s && s->status_fd >= 0 && waiting_fits(&set->waiting, exec)) {
+		if (waiting_go(&set->waiting, request, &err) == 0) {
+			if (!(exec->flags & AGENT_EXEC_STDIN))
+				session_input_close(&s->in);
+			return s;
+		}
+		console_log("exec %u: %s", s->id, err.msg);
+	}
+	waiting_end(&set->waiting);
+	if (s)
+		close_all(s);
+	return NULL;
+}
+
+static int start(struct session_set *set, struct mux_stream *stream, struct view request,
+		 struct err *err)
+{
+	AUTO(agent_exec_done) struct agent_exec exec = {0};
+	struct session *s;
+
+	if (agent_exec_unpack(request, &exec, err) < 0)
+		return -1;
+	if (!exec.argv[0])
+		return err_set(err, ERR_INVALID, "no command");
+	s = take_waiter(set, &exec, request);
+	if (!s && fork_session(set, &exec, request, NULL, &s, err) < 0)
+		return -1;
 	s->terminal = exec.flags & AGENT_EXEC_TTY;
 	s->grace_ms = exec.grace_ms;
 	attach_stream(s, stream);
@@ -437,6 +510,7 @@ void session_set_exited(struct session_set *set, unsigned id, int wait_status)
 		s = s->next;
 	assert(s && !s->exited);
 	s->exited = true;
+	s->exited_ns = clock_monotonic_ns();
 	s->wait_status = wait_status;
 	for (size_t i = 0; i < OUTPUTS; i++)
 		session_output_mark(&s->out[i]);

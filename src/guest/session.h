@@ -13,11 +13,20 @@
 
 #include <stdbool.h>
 
+struct agent_prepare;
 struct container;
 struct session_set;
 
 struct session_set *session_set_new(uv_loop_t *loop, struct channel *channel,
 				    struct container *container);
+
+/* The VM is about to be saved: what has ended is forgotten, and where `prepare` wants it a process
+ * is made that waits for the first command.  ERR_CONFLICT while commands run. */
+int session_set_prepare(struct session_set *set, const struct agent_prepare *prepare,
+			struct err *err);
+
+/* From now on the streams are those of another channel; none may be open. */
+void session_set_rechannel(struct session_set *set, struct channel *channel);
 
 /* A stream of kind EXEC was opened: starts the command, or answers FAILED. */
 void session_set_open(struct session_set *set, struct mux_stream *stream, struct view request);

@@ -52,11 +52,13 @@ static int make_terminal(const struct agent_exec *exec, struct session_ends *end
 	return 0;
 }
 
-int session_ends_make(const struct agent_exec *exec, unsigned id, struct session_ends *ends,
-		      struct err *err)
+int session_ends_make(const struct agent_exec *exec, unsigned id, bool waits,
+		      struct session_ends *ends, struct err *err)
 {
 	if (make_pipe(ends, CONTAINER_STATUS, false, err) < 0 ||
 	    cgroup_make(id, &ends->theirs[CONTAINER_CGROUP], err) < 0)
+		return -1;
+	if (waits && make_pipe(ends, CONTAINER_GO, true, err) < 0)
 		return -1;
 	if (exec->flags & AGENT_EXEC_TTY)
 		return make_terminal(exec, ends, err);

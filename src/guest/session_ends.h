@@ -14,12 +14,13 @@ struct session_ends {
 	int pty;		   /* number of its terminal, or -1 */
 };
 
-#define SESSION_ENDS_NONE                                                               \
-	{                                                                               \
-		.ours = {-1, -1, -1, -1, -1}, .theirs = {-1, -1, -1, -1, -1}, .pty = -1 \
+#define SESSION_ENDS_NONE                                                                       \
+	{                                                                                       \
+		.ours = {-1, -1, -1, -1, -1, -1}, .theirs = {-1, -1, -1, -1, -1, -1}, .pty = -1 \
 	}
 
-/* Pipes or a terminal, as `exec` asks, and the control group of command `id`. */
-int session_ends_make(const struct agent_exec *exec, unsigned id, struct session_ends *ends,
-		      struct err *err);
+/* Pipes or a terminal, as `exec` asks, and the control group of command `id`.  With `waits` also
+ * the pipe for the arguments of a process that waits. */
+int session_ends_make(const struct agent_exec *exec, unsigned id, bool waits,
+		      struct session_ends *ends, struct err *err);
 void session_ends_done(struct session_ends *ends);

@@ -9,6 +9,7 @@
 #include "guest/setup.h"
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "guest/cgroup.h"
 #include "guest/console.h"
 #include "guest/container.h"
@@ -26,6 +27,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { CLOCK_SLACK_NS = 2 * 1000 * 1000 };
 
 static const struct {
 	const char *path, *value;
@@ -79,7 +82,13 @@ int setup_clock(const struct agent_clock *clock, struct err *err)
 {
 	const struct timespec now = {(time_t)(clock->wall_ns / 1000000000u),
 				     (long)(clock->wall_ns % 1000000000u)};
+	struct timespec ours;
+	int64_t ahead;
 
+	clock_gettime(CLOCK_REALTIME, &ours);
+	ahead = (ours.tv_sec - now.tv_sec) * INT64_C(1000000000) + ours.tv_nsec - now.tv_nsec;
+	if (ahead < CLOCK_SLACK_NS && ahead > -CLOCK_SLACK_NS)
+		return 0;
 	if (clock_settime(CLOCK_REALTIME, &now) < 0)
 		return err_sys(err, errno, "set the clock");
 	return 0;
@@ -92,12 +101,63 @@ static int set_hostname(const char *name, struct err *err)
 	return 0;
 }
 
-int setup_apply(const struct agent_setup *setup, struct container **ret_container, struct err *err)
+/* Notes how long the step took that ends now. */
+static void step(struct agent_steps *steps, enum agent_step_id id, uint64_t *since_ns)
 {
-	if (add_entropy(setup, err) < 0 || set_hostname(setup->hostname, err) < 0 ||
-	    cgroup_start(setup->cpu_quota_us, err) < 0 ||
-	    disks_mount(setup->disks, setup->disk_count, err) < 0 ||
-	    container_start(setup, ret_container, err) < 0)
+	uint64_t now = clock_monotonic_ns();
+
+	steps->steps[steps->count++] =
+		(struct agent_step){(uint8_t)id, (uint32_t)((now - *since_ns) / 1000)};
+	*since_ns = now;
+}
+
+int setup_apply(const struct agent_setup *setup, struct container **ret_container,
+		struct agent_steps *steps, struct err *err)
+{
+	uint64_t since = clock_monotonic_ns();
+
+	if (add_entropy(setup, err) < 0)
 		return -1;
+	step(steps, AGENT_STEP_ENTROPY, &since);
+	if (set_hostname(setup->hostname, err) < 0 || cgroup_start(setup->cpu_quota_us, err) < 0)
+		return -1;
+	step(steps, AGENT_STEP_GROUPS, &since);
+	if (disks_mount(setup->disks, setup->disk_count, err) < 0)
+		return -1;
+	step(steps, AGENT_STEP_DISKS, &since);
+	if (container_start(setup, ret_container, err) < 0)
+		return -1;
+	step(steps, AGENT_STEP_CONTAINER, &since);
+	return 0;
+}
+
+static bool same_disks(const struct agent_setup *a, const struct agent_setup *b)
+{
+	if (a->disk_count != b->disk_count)
+		return false;
+	for (size_t i = 0; i < a->disk_count; i++) {
+		if (a->disks[i].role != b->disks[i].role ||
+		    a->disks[i].read_only != b->disks[i].read_only ||
+		    strcmp(a->disks[i].path, b->disks[i].path) != 0)
+			return false;
+	}
+	return true;
+}
+
+int setup_reapply(const struct agent_setup *before, const struct agent_setup *setup,
+		  struct container *container, struct agent_steps *steps, struct err *err)
+{
+	uint64_t since = clock_monotonic_ns();
+
+	if (!same_disks(before, setup) || before->privileged != setup->privileged ||
+	    before->cpu_quota_us != setup->cpu_quota_us)
+		return err_set(err, ERR_CONFLICT,
+			       "this VM is a clone of one with other disks, CPUs or privileges");
+	if (add_entropy(setup, err) < 0)
+		return -1;
+	step(steps, AGENT_STEP_ENTROPY, &since);
+	if (set_hostname(setup->hostname, err) < 0 || container_identify(container, setup, err) < 0)
+		return -1;
+	step(steps, AGENT_STEP_IDENTITY, &since);
 	return 0;
 }

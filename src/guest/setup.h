@@ -6,12 +6,20 @@
 
 struct agent_clock;
 struct agent_setup;
+struct agent_steps;
 struct container;
 
 /* Once, at boot, before the host is heard: loopback and kernel settings. */
 void setup_kernel(void);
 
-/* Makes the VM what `setup` says, in this order: entropy, name, groups, disks, container. */
-int setup_apply(const struct agent_setup *setup, struct container **ret_container, struct err *err);
+/* Makes the VM what `setup` says, in this order: entropy, name, groups, disks, container.  *steps
+ * gets what each took. */
+int setup_apply(const struct agent_setup *setup, struct container **ret_container,
+		struct agent_steps *steps, struct err *err);
 
+/* The same in a clone of a VM that was `before`: only its identity can be another. */
+int setup_reapply(const struct agent_setup *before, const struct agent_setup *setup,
+		  struct container *container, struct agent_steps *steps, struct err *err);
+
+/* A clock that is right already is left alone, so that it does not jitter. */
 int setup_clock(const struct agent_clock *clock, struct err *err);
