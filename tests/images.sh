@@ -197,6 +197,21 @@ like "$(skopeo inspect "oci-archive:$work/export.tar" 2>&1)" '*"Layers": \[*sha2
 	"skopeo reads it"
 as_user "$ml" image import again <"$work/export.tar" >/dev/null 2>&1
 is "$(ml run --image again)" one "and so does image import"
+as_user "$ml" image export again >"$work/again.tar"
+config() {
+	skopeo inspect --config --raw "oci-archive:$1"
+}
+is "$(config "$work/again.tar")" "$(config "$work/export.tar")" \
+	"there and back: the same config and layers"
+for archive in export again; do
+	rm -rf "$work/bundle" "$work/unpacked"
+	skopeo --insecure-policy copy -q "oci-archive:$work/$archive.tar" "oci:$work/unpacked:x" \
+		&& umoci unpack --rootless --image "$work/unpacked:x" "$work/bundle" 2>/dev/null
+	(cd "$work/bundle/rootfs" && find . -printf '%p %y %m %s %T@ %l\n' | sort &&
+		find . -type f -exec sha256sum {} + | sort) >"$work/$archive.tree"
+done
+check "and the same tree" cmp "$work/export.tree" "$work/again.tree"
+is "$(wc -l <"$work/again.tree" | awk '{print ($1 > 5)}')" 1 "which has something in it"
 echo junk | as_user "$ml" image import junk >/dev/null 2>"$work/err"
 is "$?" 1 "what is no archive is refused"
 head -c 1000000 "$work/export.tar" | as_user "$ml" image import cut >/dev/null 2>"$work/err"
