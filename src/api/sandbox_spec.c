@@ -24,6 +24,7 @@ void sandbox_spec_init(struct sandbox_spec *spec)
 {
 	*spec = (struct sandbox_spec){
 		.image = xstrdup(""),
+		.name = xstrdup(""),
 		.cpus = SPEC_CPUS,
 		.memory_mb = SPEC_MEMORY_MB,
 		.disk_size_mb = SPEC_DISK_SIZE_MB,
@@ -35,6 +36,8 @@ void sandbox_spec_init(struct sandbox_spec *spec)
 void sandbox_spec_done(struct sandbox_spec *spec)
 {
 	free(spec->image);
+	free(spec->name);
+	json_decref(spec->labels);
 	free(spec->hostname);
 	strv_free(spec->dns_servers);
 	strv_free(spec->add_hosts);
@@ -73,9 +76,50 @@ static bool hostname_ok(const char *name)
 	return label > 0 && name[strlen(name) - 1] != '-';
 }
 
+/* Letters, digits and "_.-", the first a letter or digit; nothing that an id could be. */
+static bool name_ok(const char *name)
+{
+	static const char id_start[] = "vm-";
+
+	if (!isalnum((unsigned char)*name) || strlen(name) > SPEC_NAME_BYTES ||
+	    strncmp(name, id_start, strlen(id_start)) == 0)
+		return false;
+	for (; *name; name++) {
+		if (!isalnum((unsigned char)*name) && !strchr("_.-", *name))
+			return false;
+	}
+	return true;
+}
+
+int sandbox_spec_add_label(struct sandbox_spec *spec, const char *label, struct err *err)
+{
+	size_t len = strcspn(label, "=");
+	AUTO_FREE char *key = xstrndup(label, len);
+
+	if (len == 0)
+		return err_set(err, ERR_INVALID, "expected KEY=VALUE or KEY");
+	if (strlen(label) > SPEC_LABEL_BYTES)
+		return err_set(err, ERR_LIMIT, "longer than %d bytes", SPEC_LABEL_BYTES);
+	if (!spec->labels)
+		spec->labels = json_object();
+	if (json_object_size(spec->labels) == SPEC_LABELS)
+		return err_set(err, ERR_LIMIT, "more than %d labels", SPEC_LABELS);
+	json_object_set_new(spec->labels, key, json_string(label[len] ? label + len + 1 : ""));
+	return 0;
+}
+
 static int check_names(const struct sandbox_spec *spec, struct err *err)
 {
 	struct in6_addr address;
+
+	if (*spec->name && !name_ok(spec->name)) {
+		AUTO_FREE char *shown = text_quoted(spec->name);
+
+		return err_set(err, ERR_INVALID,
+			       "--name %s is no name: use letters, digits and '_', '.', '-' (not "
+			       "first), at most %d bytes, not beginning with \"vm-\" as ids do",
+			       shown, SPEC_NAME_BYTES);
+	}
 
 	if (*spec->hostname && !hostname_ok(spec->hostname)) {
 		AUTO_FREE char *shown = text_quoted(spec->hostname);

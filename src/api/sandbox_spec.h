@@ -22,10 +22,15 @@ enum {
 	SPEC_DISK_SIZE_MB_MIN = 64,
 	SPEC_DISK_SIZE_MB_MAX = 16 * 1024 * 1024,
 	SPEC_HOSTNAME_BYTES = 64, /* what Linux stores */
+	SPEC_NAME_BYTES = 64,
+	SPEC_LABELS = 64,
+	SPEC_LABEL_BYTES = 1024,
 };
 
 struct sandbox_spec {
-	char *image; /* as typed */
+	char *image;	/* as typed */
+	char *name;	/* by which commands find it; "" = by its id only */
+	json_t *labels; /* an object of strings; NULL = none */
 	bool privileged;
 	double cpus; /* fractions allowed */
 	int64_t memory_mb;
@@ -43,7 +48,10 @@ struct sandbox_spec {
 void sandbox_spec_init(struct sandbox_spec *spec);
 void sandbox_spec_done(struct sandbox_spec *spec);
 
-/* The checks of cli-and-rpc.md 3.2 that need no image: cpus, memory, disk size, host name,
+/* Adds "KEY=VALUE" or "KEY" (an empty value), replacing an earlier one of the same key. */
+int sandbox_spec_add_label(struct sandbox_spec *spec, const char *label, struct err *err);
+
+/* The checks of cli-and-rpc.md 3.2 that need no image: cpus, memory, disk size, name, host name,
  * resolvers. `host_cpus` is what the process may use. */
 int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, struct err *err);
 

@@ -53,6 +53,20 @@ const struct cli_option run_flags[] = {
 		.offset = FIELD(rm),
 	},
 	{
+		.name = "name",
+		.metavar = "name",
+		.help = "a name by which other commands find the sandbox, besides its id",
+		.type = &cli_string,
+		.offset = FIELD(spec.name),
+	},
+	{
+		.name = "label",
+		.metavar = "KEY[=VALUE]",
+		.help = "keep a label with the sandbox, for list --label (repeatable)",
+		.type = &cli_array,
+		.offset = FIELD(label),
+	},
+	{
 		.name = "env",
 		.letter = 'e',
 		.metavar = "KEY[=VALUE]",
@@ -201,6 +215,7 @@ void run_options_done(void *options)
 	strv_free(run->env);
 	strv_free(run->env_file);
 	strv_free(run->add_host);
+	strv_free(run->label);
 	strv_free(run->words);
 	strv_free(run->environment);
 	*run = (struct run_options){0};

@@ -102,6 +102,15 @@ static int map_hosts(struct run_options *options, struct err *err)
 	return 0;
 }
 
+static int add_labels(struct run_options *options, struct err *err)
+{
+	for (size_t i = 0; options->label && options->label[i]; i++) {
+		if (sandbox_spec_add_label(&options->spec, options->label[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int run_options_resolve(struct run_options *options, char *const *words,
 			const struct image_config *image, struct err *err)
 {
@@ -112,5 +121,7 @@ int run_options_resolve(struct run_options *options, char *const *words,
 		return err_wrap(err, "invalid environment variable");
 	if (map_hosts(options, err) < 0)
 		return err_wrap(err, "invalid add-host mapping");
+	if (add_labels(options, err) < 0)
+		return err_wrap(err, "invalid label");
 	return 0;
 }

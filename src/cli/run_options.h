@@ -24,8 +24,9 @@ enum {
 };
 
 struct run_options {
-	/* By flags: image, cpus, memory_mb, disk_size_mb, timeout_s, hostname, dns_servers,
-	 * no_network, privileged.  By run_options_resolve(): env, add_hosts, image_config. */
+	/* By flags: image, name, cpus, memory_mb, disk_size_mb, timeout_s, hostname, dns_servers,
+	 * no_network, privileged.  By run_options_resolve(): env, add_hosts, labels, image_config.
+	 */
 	struct sandbox_spec spec;
 	enum pull_policy pull;
 	bool timeout_set; /* only then the limit is enforced */
@@ -33,7 +34,7 @@ struct run_options {
 	char *entrypoint;
 	bool entrypoint_set;
 	char *workdir, *user;
-	char **env, **env_file, **add_host;
+	char **env, **env_file, **add_host, **label;
 	int64_t graceful_shutdown_ns;
 	char *accel; /* "auto", "kvm", "tcg" */
 

@@ -20,6 +20,7 @@
 #include "sandbox/setup.h"
 #include "sandbox/vm_log.h"
 #include "state/lifecycle.h"
+#include "state/process.h"
 #include "state/state.h"
 
 #include <errno.h>
@@ -82,11 +83,13 @@ static int register_row(struct sandbox *sandbox, struct err *err)
 		json_decref(json);
 		row.id = sandbox->id;
 		row.pid = getpid();
-		row.pid_start = state_process_start(row.pid);
+		row.pid_start = process_start_time(row.pid);
 		row.remove = sandbox->request.remove;
 		row.status = SANDBOX_RUNNING;
 		row.image = sandbox->request.spec->image;
 		row.config_json = config;
+		row.name = sandbox->request.spec->name;
+		row.labels = sandbox->request.spec->labels;
 		status = state_register(sandbox->host.state, &row, err);
 		if (status == 0 || err->code != ERR_CONFLICT)
 			return status;
@@ -189,10 +192,15 @@ static bool send_shutdown(struct sandbox *sandbox)
 void sandbox_stop(struct sandbox *sandbox)
 {
 	bool again = sandbox->stopping;
-	bool nothing_to_save = sandbox->request.remove && sandbox->request.grace_ms == 0;
+	bool nothing_to_save;
+	struct err err;
 
 	if (sandbox->told)
 		return;
+	if (state_get_stop_grace(sandbox->host.state, sandbox->id, &sandbox->request.grace_ms,
+				 &err) < 0)
+		log_warn("sandbox", "%s: %s", sandbox->id, err.msg);
+	nothing_to_save = sandbox->request.remove && sandbox->request.grace_ms == 0;
 	sandbox->stopping = true;
 	if (!again)
 		sandbox_set_phase(sandbox, PHASE_STOPPING, NULL);

@@ -24,6 +24,7 @@
 #include "sandbox/setup_stream.h"
 #include "sandbox/template_builder.h"
 #include "sandbox/template_key.h"
+#include "state/state.h"
 #include "vmm/accel.h"
 
 #include <math.h>
@@ -181,6 +182,8 @@ static int launch(struct sandbox *sandbox, struct err *err)
 			  &sandbox->machine, err) < 0)
 		return -1;
 	timings_mark(sandbox->host.timings, "VM started");
+	if (state_set_vmm(sandbox->host.state, sandbox->id, machine_pid(sandbox->machine), err) < 0)
+		return -1;
 	template_files_close(&start->files);
 	uv_timer_start(&sandbox->timer, on_deadline, deadline_ms(sandbox), 0);
 	return send_setup(sandbox, err);

@@ -254,6 +254,19 @@ int lifecycle_set_phase(struct state *state, const char *id, enum phase phase, c
 	return db_commit(&change, err);
 }
 
+int lifecycle_note(struct db *db, const char *id, const char *error, struct err *err)
+{
+	AUTO(record_done) struct record record = {0};
+	int got = record_newest(db, id, &record, err);
+
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		record_init(&record);
+	replace(&record.last_error, error);
+	return record_append(db, id, &record, err);
+}
+
 int lifecycle_set_resource(struct state *state, const char *id, const char *key, const char *value,
 			   struct err *err)
 {

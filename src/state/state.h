@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +29,7 @@ const char *sandbox_status_name(enum sandbox_status status);
 struct sandbox_row {
 	char *id;
 	pid_t pid;	    /* of the supervisor; 0 when stopped */
-	uint64_t pid_start; /* its start time (state_process_start()), against pid reuse; reads as 0
+	uint64_t pid_start; /* its start time (state/process.h), against pid reuse; reads as 0
 			     * when the row is of an earlier boot */
 	bool remove;	    /* --rm: nobody wants it after its end, gc removes it */
 	enum sandbox_status status;
@@ -36,6 +37,10 @@ struct sandbox_row {
 	char *config_json;
 	char *created_at; /* RFC 3339 */
 	char *updated_at;
+	char *name;	/* "" = none */
+	json_t *labels; /* an object of strings; NULL is an empty one for state_register() */
+	pid_t vmm_pid;	/* 0 = none has been started */
+	uint64_t vmm_start;
 };
 void sandbox_row_done(struct sandbox_row *row);
 
@@ -46,8 +51,8 @@ struct sandbox_rows {
 void sandbox_rows_done(struct sandbox_rows *rows);
 
 /* Adds the row of a sandbox that `row->pid` owns, status running, and the first record of its
- * lifecycle, phase creating.  Status, created_at and updated_at of `row` are not read.
- * ERR_CONFLICT if the id exists. */
+ * lifecycle, phase creating.  Status, times and VMM of `row` are not read.
+ * ERR_CONFLICT if the id exists; ERR_INVALID if the name is taken. */
 int state_register(struct state *state, const struct sandbox_row *row, struct err *err);
 
 /* Status and pid: `stopped` clears the pid, `crashed` keeps it. */
@@ -58,13 +63,17 @@ int state_set_status(struct state *state, const char *id, enum sandbox_status st
  */
 int state_remove(struct state *state, const char *id, struct err *err);
 
-/* ERR_NOT_FOUND "VM ID not found".  Reads the row as it is. */
+/* Writes down which VMM runs for `id`, so that it is found if it should outlive its supervisor. */
+int state_set_vmm(struct state *state, const char *id, pid_t pid, struct err *err);
+
+/* What another process asks of the supervisor with SIGTERM: how long the guest's programs get for
+ * their end.  Reading leaves *ret_ms as it is when nobody has asked. */
+int state_set_stop_grace(struct state *state, const char *id, uint64_t ms, struct err *err);
+int state_get_stop_grace(struct state *state, const char *id, uint64_t *ret_ms, struct err *err);
+
+/* Finds by id or name: ERR_NOT_FOUND "VM ID not found".  A `running` row whose supervisor is gone
+ * is first changed to `crashed`, with the reason in its history. */
 int state_get(struct state *state, const char *id, struct sandbox_row *ret_row, struct err *err);
 
-/* All of them; a `running` row whose supervisor is gone is first changed to `crashed`. */
+/* The same for all of them. */
 int state_list(struct state *state, struct sandbox_rows *ret_rows, struct err *err);
-
-/* True if the process `pid` that started at `pid_start` still runs. */
-bool state_process_alive(pid_t pid, uint64_t pid_start);
-/* The start time of a process (field 22 of /proc/PID/stat); 0 if it does not exist or has ended. */
-uint64_t state_process_start(pid_t pid);

@@ -13,3 +13,5 @@ extern const struct db_module lifecycle_module;
 
 /* The first record of a sandbox, phase `creating`, as part of the caller's change. */
 int lifecycle_start(struct db *db, const char *id, struct err *err);
+/* A record that differs from the newest in its error only, as part of the caller's change. */
+int lifecycle_note(struct db *db, const char *id, const char *error, struct err *err);

@@ -4,6 +4,7 @@
 
 #include "state/db.h"
 #include "state/lifecycle.h"
+#include "state/process.h"
 #include "state/state_internal.h"
 #include "state/test_home.h"
 
@@ -25,7 +26,7 @@ static int add(struct state *state, const char *id, pid_t pid, uint64_t start, s
 
 static int add_own(struct state *state, const char *id, struct err *err)
 {
-	return add(state, id, getpid(), state_process_start(getpid()), err);
+	return add(state, id, getpid(), process_start_time(getpid()), err);
 }
 
 static enum sandbox_status status_of(struct state *state, const char *id)
@@ -88,7 +89,8 @@ static void test_schema(struct state *state)
 	CHECK(db_next(&query, &err) == 1);
 	CHECK_STR(db_column_text(&query, 0),
 		  "lifecycle1:create_append_only_vm_lifecycle_table "
-		  "lifecycle2:create_vm_lifecycle_head owner1:create_vm_owner state1:create_vms "
+		  "lifecycle2:create_vm_lifecycle_head owner1:create_vm_owner "
+		  "owner2:add_name_labels_vmm_stop state1:create_vms "
 		  "state2:create_subnet_allocations");
 }
 
@@ -102,7 +104,7 @@ static void test_row(struct state *state)
 	CHECK(add_own(state, "vm-1", &err) == 0);
 	CHECK(state_get(state, "vm-1", &row, &err) == 0);
 	CHECK_STR(row.id, "vm-1");
-	CHECK(row.pid == getpid() && state_process_alive(row.pid, row.pid_start));
+	CHECK(row.pid == getpid() && process_alive(row.pid, row.pid_start));
 	CHECK(row.status == SANDBOX_RUNNING && row.remove);
 	CHECK_STR(row.image, "matchlock/base");
 	CHECK_STR(row.config_json, "{\"id\":1}");
@@ -140,8 +142,60 @@ static void test_row(struct state *state)
 	json_decref(record);
 	sql(state, "INSERT INTO subnet_allocations VALUES ('vm-1', 100, '', '', '', '')");
 	sql(state, "INSERT INTO vms VALUES ('vm-1', 1, 'x', '', NULL, '', '')");
-	sql(state, "INSERT INTO vm_owner VALUES ('vm-1', 0, '', 0)");
+	sql(state, "INSERT INTO vm_owner (vm_id, pid_start, boot_id, remove)"
+		   " VALUES ('vm-1', 0, '', 0)");
 	CHECK(state_remove(state, "vm-1", &err) == 0);
+}
+
+static int add_named(struct state *state, const char *id, const char *name, struct err *err)
+{
+	json_t *labels = json_pack("{ss}", "team", "x y");
+	const struct sandbox_row row = {
+		.id = (char *)id,
+		.pid = getpid(),
+		.pid_start = process_start_time(getpid()),
+		.name = (char *)name,
+		.labels = labels,
+	};
+	int status = state_register(state, &row, err);
+
+	json_decref(labels);
+	return status;
+}
+
+static void test_names(struct state *state)
+{
+	AUTO(sandbox_row_done) struct sandbox_row row = {0};
+	AUTO(sandbox_row_done) struct sandbox_row again = {0};
+	struct err err = {0};
+	uint64_t grace = 7;
+
+	TEST("a sandbox is found by its name, which is its alone");
+	CHECK(add_named(state, "vm-1", "web", &err) == 0);
+	CHECK(add_named(state, "vm-2", "", &err) == 0 && add_named(state, "vm-3", NULL, &err) == 0);
+	CHECK(state_get(state, "web", &row, &err) == 0);
+	CHECK_STR(row.id, "vm-1");
+	CHECK_STR(row.name, "web");
+	CHECK_STR(json_string_value(json_object_get(row.labels, "team")), "x y");
+	CHECK(add_named(state, "vm-4", "web", &err) < 0 && err.code == ERR_INVALID);
+	CHECK_STR(err.msg, "the name \"web\" belongs to VM vm-1: choose another, or remove that "
+			   "one with 'matchlock rm web'");
+	CHECK(state_get(state, "vm-4", &again, &err) < 0 && state_get(state, "", &again, &err) < 0);
+
+	TEST("what else belongs to a row: its VMM, the time it gets for its end");
+	CHECK(row.vmm_pid == 0);
+	CHECK(state_set_vmm(state, "vm-1", getpid(), &err) == 0);
+	CHECK(state_get(state, "vm-1", &again, &err) == 0);
+	CHECK(again.vmm_pid == getpid() && process_alive(again.vmm_pid, again.vmm_start));
+	CHECK(state_get_stop_grace(state, "vm-1", &grace, &err) == 0 && grace == 7);
+	CHECK(state_set_stop_grace(state, "vm-1", 5000, &err) == 0);
+	CHECK(state_get_stop_grace(state, "vm-1", &grace, &err) == 0 && grace == 5000);
+
+	TEST("a removed sandbox leaves its name");
+	CHECK(state_remove(state, "vm-1", &err) == 0 && state_remove(state, "vm-2", &err) == 0 &&
+	      state_remove(state, "vm-3", &err) == 0);
+	CHECK(add_named(state, "vm-5", "web", &err) == 0);
+	CHECK(state_remove(state, "vm-5", &err) == 0);
 }
 
 static void test_order(struct state *state)
@@ -188,9 +242,13 @@ static void test_crashed(struct state *state, const char *home)
 	AUTO(sandbox_row_done) struct sandbox_row row = {0};
 	struct err err = {0};
 	pid_t pid = test_fork(own_forever, (void *)home);
+	AUTO_FREE char *why = xasprintf("process %ld, which ran this sandbox, ended without "
+					"stopping it",
+					(long)pid);
+	json_t *record;
 	siginfo_t info;
 
-	TEST("a sandbox whose supervisor was killed becomes `crashed` when all are listed");
+	TEST("a sandbox whose supervisor was killed becomes `crashed` when it is read");
 	while (state_get(state, "killed", &row, &err) < 0)
 		usleep(1000);
 	sandbox_rows_done(&rows);
@@ -198,13 +256,16 @@ static void test_crashed(struct state *state, const char *home)
 	CHECK(rows.rows[0].status == SANDBOX_RUNNING);
 	kill(pid, SIGKILL);
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
-	CHECK(status_of(state, "killed") == SANDBOX_RUNNING);
 	/* It is a zombie still, which is as dead as reaped. */
-	CHECK(!state_process_alive(row.pid, row.pid_start));
+	CHECK(!process_alive(row.pid, row.pid_start));
 	sandbox_rows_done(&rows);
 	CHECK(state_list(state, &rows, &err) == 0 && rows.count == 1);
 	CHECK(rows.rows[0].status == SANDBOX_CRASHED && rows.rows[0].pid == pid);
 	CHECK(status_of(state, "killed") == SANDBOX_CRASHED);
+	CHECK(lifecycle_get(state, "killed", &record, &err) == 0);
+	CHECK_STR(json_string_value(json_object_get(record, "last_error")), why);
+	CHECK(json_integer_value(json_object_get(record, "version")) == 2);
+	json_decref(record);
 	CHECK(test_wait(pid) == SIGKILL);
 	CHECK(state_remove(state, "killed", &err) == 0);
 }
@@ -217,13 +278,13 @@ static void test_reuse(struct state *state)
 
 	TEST("a process that only has the same pid is not the supervisor");
 	CHECK(add_own(state, "alive", &err) == 0);
-	CHECK(add(state, "reused", getpid(), state_process_start(getpid()) - 1, &err) == 0);
-	CHECK(add(state, "init", 1, state_process_start(1) + 1, &err) == 0);
+	CHECK(add(state, "reused", getpid(), process_start_time(getpid()) - 1, &err) == 0);
+	CHECK(add(state, "init", 1, process_start_time(1) + 1, &err) == 0);
 	CHECK(add(state, "nobody", 0, 0, &err) == 0);
 	CHECK(add_own(state, "rebooted", &err) == 0);
 	sql(state, "UPDATE vm_owner SET boot_id = 'earlier' WHERE vm_id = 'rebooted'");
 	CHECK(state_get(state, "rebooted", &row, &err) == 0);
-	CHECK(row.pid == getpid() && row.pid_start == 0);
+	CHECK(row.pid == getpid() && row.pid_start == 0 && row.status == SANDBOX_CRASHED);
 	CHECK(add_own(state, "foreign", &err) == 0);
 	sql(state, "DELETE FROM vm_owner WHERE vm_id = 'foreign'");
 	CHECK(state_list(state, &rows, &err) == 0 && rows.count == 6);
@@ -304,6 +365,7 @@ int main(void)
 		abort();
 	test_schema(state);
 	test_row(state);
+	test_names(state);
 	test_order(state);
 	test_crashed(state, home);
 	test_reuse(state);
