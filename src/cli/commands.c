@@ -169,7 +169,8 @@ static const struct cli_command root_commands[] = {
 		.text = "Brings an image from its registry into the store, unless it is there "
 			"under "
 			"just this reference. Layers that other images have are not fetched again. "
-			"Credentials are those of docker and podman.",
+			"Credentials are those of docker and podman; mirrors, plain HTTP and "
+			"certificates are set in registries.json (docs/registries.md).",
 		.examples =
 			"  matchlock pull alpine:3.20\n"
 			"  matchlock pull --tag app registry.example:5000/team/app@sha256:...\n",

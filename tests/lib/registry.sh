@@ -12,7 +12,7 @@
 
 blobs=$home/.cache/matchlock/images/blobs
 port() {
-	echo $((20000 + $$ % 1000 * 20 + $1))
+	echo $((20000 + $$ % 600 * 20 + $1))
 }
 open=127.0.0.1:$(port 0)
 locked=127.0.0.1:$(port 1)
