@@ -41,7 +41,7 @@ for words in "--help" "-h" "help" "--help=true" "-- run"; do
 done
 call run --help
 is "$code:$error" "0:" "run --help exits 0"
-for flag in --image --cpus --memory --timeout --disk-size --add-host --rm --dns-servers \
+for flag in --image --name --label --cpus --memory --timeout --disk-size --add-host --rm --dns-servers \
 	--pull --no-network --entrypoint --graceful-shutdown -e -i -t -u -w; do
 	like "$out" "* $flag*" "run --help shows $flag"
 done
@@ -61,7 +61,7 @@ is "$code:$out" "0:$long_help" "--help wins over everything that parses"
 call --help run
 is "$code:$out" "0:$long_help" "--help may stand before the command"
 wide=
-for words in "" run pull image "image prune" "image export" system gc version completion "completion bash" help; do
+for words in "" run list get inspect log kill stop rm prune pull image "image prune" "image export" system gc version completion "completion bash" help; do
 	# shellcheck disable=SC2086
 	call help $words
 	[ "$code" = 0 ] || not_ok "help $words" "$error"
@@ -92,7 +92,8 @@ call rum
 is "$code:$out:$error" "1::unknown command \"rum\" for \"matchlock\"
 
 Did you mean this?
-	run" "unknown command, with suggestions"
+	run
+	rm" "unknown command, with suggestions"
 refuses 'unknown command "nonsense" for "matchlock" (see --help)' nonsense
 refuses "unknown flag: --bogus (see --help)" --bogus run
 refuses "unknown flag: --bogus ($run_remedy)" run --bogus
@@ -163,8 +164,8 @@ offers() {
 	call __completeNoDesc "$@"
 	is "$(echo $out)" "$want" "completes: $*<TAB>"
 }
-offers "run pull image system gc version completion help :4" ""
-offers "run :4" r
+offers "run list get inspect log kill stop rm prune pull image system gc version completion help :4" ""
+offers "run rm :4" r
 offers "--image --interactive :4" run --i
 offers "auto kvm tcg :4" run --accel ""
 offers "kvm :4" run --accel=k

@@ -3,20 +3,29 @@
 #include "cli/commands.h"
 
 #include "cli/cmd_gc.h"
+#include "cli/cmd_get.h"
 #include "cli/cmd_image_check.h"
 #include "cli/cmd_image_export.h"
 #include "cli/cmd_image_gc.h"
 #include "cli/cmd_image_import.h"
 #include "cli/cmd_image_ls.h"
 #include "cli/cmd_image_rm.h"
+#include "cli/cmd_inspect.h"
+#include "cli/cmd_kill.h"
+#include "cli/cmd_list.h"
+#include "cli/cmd_log.h"
+#include "cli/cmd_prune.h"
 #include "cli/cmd_pull.h"
+#include "cli/cmd_rm.h"
 #include "cli/cmd_run.h"
+#include "cli/cmd_stop.h"
 #include "cli/cmd_system_df.h"
 #include "cli/complete.h"
 #include "cli/completion.h"
 #include "cli/help.h"
 #include "cli/images.h"
 #include "cli/run_options.h"
+#include "cli/sandboxes.h"
 #include "cli/version.h"
 
 static const char run_text[] =
@@ -161,6 +170,94 @@ static const struct cli_command root_commands[] = {
 		.options_init = run_options_init,
 		.options_done = run_options_done,
 		.run = cmd_run,
+	},
+	{
+		.name = "list",
+		.aliases = {"ls", "ps"},
+		.summary = "list the sandboxes",
+		.text = "Lists the sandboxes, newest first. One whose process was killed is shown "
+			"as crashed; \"inspect\" tells why.",
+		.max_args = CLI_ANY,
+		.options = list_flags,
+		.options_size = sizeof(struct list_options),
+		.options_done = list_options_done,
+		.run = cmd_list,
+	},
+	{
+		.name = "get",
+		.operands = "<id>",
+		.summary = "show a sandbox as JSON",
+		.min_args = 1,
+		.max_args = 1,
+		.complete = sandboxes_offer_ids,
+		.run = cmd_get,
+	},
+	{
+		.name = "inspect",
+		.aliases = {"stat"},
+		.operands = "<id>",
+		.summary = "show a sandbox and its history as JSON",
+		.min_args = 1,
+		.max_args = 1,
+		.complete = sandboxes_offer_ids,
+		.run = cmd_inspect,
+	},
+	{
+		.name = "log",
+		.aliases = {"logs"},
+		.operands = "<id>",
+		.summary = "print what a sandbox has printed",
+		.text = "Prints what the guest's console and the commands without a terminal have "
+			"printed; of a very long log its end.",
+		.min_args = 1,
+		.max_args = 1,
+		.options = log_flags,
+		.options_size = sizeof(struct log_options),
+		.complete = sandboxes_offer_ids,
+		.run = cmd_log,
+	},
+	{
+		.name = "kill",
+		.operands = "<id>...",
+		.summary = "end sandboxes",
+		.text = "Tells the processes that own the sandboxes to end them, and does not wait "
+			"for it. What a sandbox without --rm leaves is removed by \"rm\".",
+		.max_args = CLI_ANY,
+		.options = kill_flags,
+		.options_size = sizeof(struct kill_options),
+		.complete = sandboxes_offer_ids,
+		.run = cmd_kill,
+	},
+	{
+		.name = "stop",
+		.operands = "<id>",
+		.summary = "end a sandbox in order and wait for it",
+		.text = "Lets the programs of a sandbox end by themselves for some time, then ends "
+			"it, and returns when it has ended.",
+		.min_args = 1,
+		.max_args = 1,
+		.options = stop_flags,
+		.options_size = sizeof(struct stop_options),
+		.options_init = stop_options_init,
+		.complete = sandboxes_offer_ids,
+		.run = cmd_stop,
+	},
+	{
+		.name = "rm",
+		.aliases = {"remove"},
+		.operands = "<id>...",
+		.summary = "remove sandboxes that have ended",
+		.max_args = CLI_ANY,
+		.options = rm_flags,
+		.options_size = sizeof(struct rm_options),
+		.complete = sandboxes_offer_ids,
+		.run = cmd_rm,
+	},
+	{
+		.name = "prune",
+		.summary = "remove all sandboxes that have ended",
+		.max_args = CLI_ANY,
+		.run = cmd_prune,
 	},
 	{
 		.name = "pull",

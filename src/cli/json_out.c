@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: MIT
-/* What `--json` prints: see json_out.h. */
+/* JSON on standard output: see json_out.h. */
 #include "cli/json_out.h"
 
 #include <stdio.h>
 
-void json_print(json_t *value)
+enum { DIGITS = 15 }; /* of a fraction: as it was typed */
+
+static void print(json_t *value, size_t flags)
 {
-	json_dumpf(value, stdout, JSON_COMPACT);
+	json_dumpf(value, stdout, flags | JSON_REAL_PRECISION(DIGITS));
 	putchar('\n');
 	json_decref(value);
+}
+
+void json_print(json_t *value)
+{
+	print(value, JSON_COMPACT);
+}
+
+void json_print_indented(json_t *value)
+{
+	print(value, JSON_INDENT(2));
 }

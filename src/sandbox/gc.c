@@ -1,19 +1,45 @@
 // SPDX-License-Identifier: MIT
 /*
- * Garbage of crashed sandboxes: see gc.h.  Their processes are gone already (they die with their
- * supervisor); what is left are files and rows.  The row goes last, so a gc that is killed can be
- * repeated.
+ * Garbage of sandboxes that have ended: see gc.h.  Their processes are gone already (they die with
+ * their supervisor, and a VMM that did not is ended first); what is left are files and rows.  The
+ * row goes last, so a gc that is killed can be repeated.
  */
 #include "sandbox/gc.h"
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "sandbox/remote.h"
 #include "state/lifecycle.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { CLEANED_BYTES = 256 };
+
+int gc_directory(const char *state_home, const char *id, char **ret_dir, struct err *err)
+{
+	if (!*id || *id == '.' || strchr(id, '/'))
+		return err_set(err, ERR_INVALID,
+			       "VM id \"%s\" of the database '%s/state.db' is no file name", id,
+			       state_home);
+	*ret_dir = xasprintf("%s/vms/%s", state_home, id);
+	return 0;
+}
+
+/* What is cleared, under the names of the history, in their order. */
+enum item { BOOTSTRAP, ROOTFS, STATE, VMM, ITEMS };
+
+static const char *const item_names[ITEMS] = {
+	[BOOTSTRAP] = "bootstrap_remove", /* a disk of the earlier program */
+	[ROOTFS] = "rootfs_remove",
+	[STATE] = "state_remove",
+	[VMM] = "vmm_end",
+};
 
 static int remove_file(const char *dir, const char *name, bool *ret_existed, struct err *err)
 {
@@ -26,38 +52,81 @@ static int remove_file(const char *dir, const char *name, bool *ret_existed, str
 	return errno == ENOENT ? 0 : err_sys(err, errno, "remove '%s'", path);
 }
 
-static int remove_all(struct state *state, const char *dir, const struct sandbox_row *row,
-		      bool *ret_disk, struct err *err)
+static int end_vmm(const struct sandbox_row *row, bool *ret_was_there, struct err *err)
 {
-	if (remove_file(dir, "upper.ext4", ret_disk, err) < 0)
+	int ended = remote_end_vmm(row, err);
+
+	*ret_was_there = ended == 1;
+	return ended < 0 ? -1 : 0;
+}
+
+/* Runs one step and writes its outcome into the history, as far as that can be written. */
+static int step(struct state *state, const struct sandbox_row *row, enum item item, int status,
+		const struct err *err)
+{
+	struct err ignored;
+
+	lifecycle_set_cleanup(state, row->id, item_names[item], status < 0 ? err->msg : NULL,
+			      &ignored);
+	return status;
+}
+
+static int clear_files(struct state *state, const char *dir, const struct sandbox_row *row,
+		       bool done[ITEMS], struct err *err)
+{
+	if (end_vmm(row, &done[VMM], err) < 0)
+		return step(state, row, VMM, -1, err);
+	if (done[VMM])
+		step(state, row, VMM, 0, err);
+	if (step(state, row, ROOTFS, remove_file(dir, "upper.ext4", &done[ROOTFS], err), err) < 0)
 		return -1;
-	if (!row->remove)
-		return 0;
-	if (path_remove_tree(dir, err) < 0)
+	return remove_file(dir, "bootstrap.ext4", &done[BOOTSTRAP], err);
+}
+
+/* The whole: with `all` nothing of the sandbox stays but its history. */
+static int clear(struct state *state, const char *state_home, const struct sandbox_row *row,
+		 bool all, bool done[ITEMS], struct err *err)
+{
+	AUTO_FREE char *dir = NULL;
+	struct err ignored;
+	int status;
+
+	if (gc_directory(state_home, row->id, &dir, err) < 0)
 		return -1;
+	lifecycle_set_phase(state, row->id, PHASE_CLEANING, NULL, &ignored);
+	status = clear_files(state, dir, row, done, err);
+	if (status == 0 && all)
+		status = path_remove_tree(dir, err);
+	lifecycle_set_phase(state, row->id, status < 0 ? PHASE_CLEANUP_FAILED : PHASE_CLEANED,
+			    status < 0 ? err->msg : NULL, &ignored);
+	if (status < 0 || !all)
+		return status;
+	done[STATE] = true;
 	return state_remove(state, row->id, err);
 }
 
 int gc_sandbox(struct state *state, const char *state_home, const struct sandbox_row *row,
 	       char **ret_cleaned, struct err *err)
 {
-	AUTO_FREE char *dir = xasprintf("%s/vms/%s", state_home, row->id);
-	bool disk = false;
-	struct err ignored;
-	int status;
+	AUTO_BUF struct buf names = BUF_INIT(CLEANED_BYTES);
+	bool done[ITEMS] = {false};
 
-	lifecycle_set_phase(state, row->id, PHASE_CLEANING, NULL, &ignored);
-	status = remove_all(state, dir, row, &disk, err);
-	lifecycle_set_cleanup(state, row->id, "rootfs_remove", status < 0 ? err->msg : NULL,
-			      &ignored);
-	lifecycle_set_phase(state, row->id, status < 0 ? PHASE_CLEANUP_FAILED : PHASE_CLEANED,
-			    status < 0 ? err->msg : NULL, &ignored);
-	if (status < 0)
+	if (clear(state, state_home, row, row->remove, done, err) < 0)
 		return -1;
-	*ret_cleaned =
-		xasprintf("%s%s%s", disk ? "rootfs_remove" : "", disk && row->remove ? ", " : "",
-			  row->remove ? "state_remove" : "");
+	for (size_t i = 0; i < ITEMS; i++) {
+		if (done[i])
+			buf_printf(&names, "%s%s", names.len ? ", " : "", item_names[i]);
+	}
+	*ret_cleaned = buf_steal(&names, NULL);
 	return 0;
+}
+
+int gc_remove(struct state *state, const char *state_home, const struct sandbox_row *row,
+	      struct err *err)
+{
+	bool done[ITEMS] = {false};
+
+	return clear(state, state_home, row, true, done, err);
 }
 
 void gc_crashed(struct state *state, const char *state_home)

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
  * The VM's log, vms/ID/logs/vm.log: what the guest prints on its console, what the VMM says, and
- * the output of commands without a terminal.  The guest writes as much as it likes, so the file
- * stops at LIMIT_VM_LOG with a line that says so.
+ * the output of commands without a terminal.  The guest writes as much as it likes, so a file that
+ * has reached LIMIT_VM_LOG becomes vm.log.1, in place of an earlier one, and a new one begins: the
+ * last words are always there.
  */
 #pragma once
 
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+
+#define VM_LOG_FILE "logs/vm.log"   /* below vms/ID */
+#define VM_LOG_OLD  "logs/vm.log.1" /* what came before it */
 
 struct vm_log;
 
