@@ -52,19 +52,6 @@ static size_t key_len(const char *entry)
 	return strcspn(entry, "=");
 }
 
-bool strv_equals(char *const *a, char *const *b)
-{
-	size_t count = strv_count(a);
-
-	if (strv_count(b) != count)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(a[i], b[i]) != 0)
-			return false;
-	}
-	return true;
-}
-
 void strv_setenv(char ***list, const char *entry)
 {
 	size_t len = key_len(entry);

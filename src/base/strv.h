@@ -2,7 +2,6 @@
 /* A NULL-ended list of owned strings, as argv and environ are.  NULL is an empty list. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 size_t strv_count(char *const *list);
@@ -12,8 +11,6 @@ void strv_add(char ***list, const char *text);
 void strv_take(char ***list, char *text);
 char **strv_copy(char *const *list);
 void strv_free(char **list);
-/* The same strings in the same order. */
-bool strv_equals(char *const *a, char *const *b);
 
 /* "KEY=VALUE" lists: adds it, replacing an entry of the same KEY. */
 void strv_setenv(char ***list, const char *entry);

@@ -57,6 +57,7 @@ struct agent {
 	enum agent_state state;
 	struct agent_setup setup;
 	struct container *container;
+	int etc_fds[ETC_FILES]; /* in a template with a container */
 	struct session_set *sessions;
 	uv_poll_t reports, container_exit;
 	struct mux_stream *setup_stream;
@@ -236,7 +237,7 @@ static int apply(struct agent *agent, const struct agent_setup *setup, struct ag
 		 struct err *err)
 {
 	if (agent->container)
-		return setup_reapply(&agent->setup, setup, agent->container, took, err);
+		return setup_reapply(&agent->setup, setup, agent->etc_fds, took, err);
 	if (setup_apply(setup, &agent->container, took, err) < 0)
 		return -1;
 	watch_container(agent);
@@ -277,8 +278,11 @@ static int prepare(struct agent *agent, struct view request, struct err *err)
 
 	if (agent_prepare_unpack(request, &prepare, err) < 0)
 		return -1;
-	if (agent->state == STATE_READY)
+	if (agent->state == STATE_READY) {
+		if (container_open_etc(agent->container, agent->etc_fds, err) < 0)
+			return -1;
 		return session_set_prepare(agent->sessions, &prepare, err);
+	}
 	if (prepare.waiting)
 		return err_set(err, ERR_INVALID, "no process can wait in a VM without a container");
 	return 0;

@@ -11,7 +11,6 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/fd.h"
-#include "base/limits.h"
 #include "guest/container_internal.h"
 #include "guest/fs.h"
 #include "guest/layout.h"
@@ -91,29 +90,21 @@ int container_start(const struct agent_setup *setup, struct container **ret_cont
 	return await_ready(ready_fd, err);
 }
 
-int container_identify(struct container *container, const struct agent_setup *setup,
-		       struct err *err)
+int container_open_etc(struct container *container, int ret_fds[ETC_FILES], struct err *err)
 {
-	struct container_message message = {.order = CONTAINER_IDENTIFY,
-					    .fd_mask = BIT(CONTAINER_STATUS)};
-	AUTO_BUF struct buf payload = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
-	AUTO_FD int answer = -1;
-	int pair[2], status;
+	const struct container_message message = {.order = CONTAINER_OPEN_ETC};
+	struct container_answer answer;
+	int fds[ETC_FILES];
+	size_t count = 0, next = 0;
 
-	agent_setup_pack(&payload, setup);
-	if (buf_check(&payload, "the identity", err) < 0)
+	if (fd_send(container->orders, &message, sizeof(message), NULL, 0, err) < 0)
 		return -1;
-	message.payload_len = (uint32_t)payload.len;
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "pipe to the container");
-	answer = pair[0];
-	status = fd_send(container->orders, &message, sizeof(message), &pair[1], 1, err);
-	if (status == 0)
-		status = fd_write_all(container->orders, payload.ptr, payload.len,
-				      "the container's init", err);
-	explicit_bzero(payload.ptr, payload.len);
-	close(pair[1]);
-	return status < 0 ? -1 : await_ready(answer, err);
+	if (fd_recv(container->orders, &answer, sizeof(answer), fds, ETC_FILES, &count, err) !=
+	    sizeof(answer))
+		return err_set(err, ERR_IO, "the container's init gave no answer");
+	for (unsigned i = 0; i < ETC_FILES; i++)
+		ret_fds[i] = (answer.fd_mask & BIT(i)) && next < count ? fds[next++] : -1;
+	return answer.failure[0] ? err_set(err, ERR_IO, "container: %s", answer.failure) : 0;
 }
 
 int container_exit_fd(const struct container *container)

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "guest/etc_files.h"
 
 #include <stdbool.h>
 
@@ -39,9 +40,8 @@ struct container_exec {
 int container_start(const struct agent_setup *setup, struct container **ret_container,
 		    struct err *err);
 
-/* In a clone of the VM, before any command of it: gives the container the identity of `setup`. */
-int container_identify(struct container *container, const struct agent_setup *setup,
-		       struct err *err);
+/* The files below /etc that are ours, open for writing (guest/etc_files.h); -1: not ours. */
+int container_open_etc(struct container *container, int ret_fds[ETC_FILES], struct err *err);
 
 /* Readable when the init has ended; borrowed. */
 int container_exit_fd(const struct container *container);

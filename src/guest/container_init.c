@@ -31,6 +31,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -50,9 +51,8 @@ struct child {
 
 struct init {
 	struct container_init_fds fds;
-	struct agent_setup setup; /* a copy of the agent's: what the container is */
-	bool own_machine_id;
-	int child_signal; /* signalfd */
+	unsigned etc_mask; /* files below /etc that are ours */
+	int child_signal;  /* signalfd */
 	struct child *children;
 	size_t count, cap;
 	bool stopping;
@@ -98,7 +98,7 @@ static int set_up(struct init *init, const struct agent_setup *setup, struct err
 {
 	sigset_t mask;
 
-	if (cgroup_enter(err) < 0 || rootfs_enter(setup, &init->own_machine_id, err) < 0 ||
+	if (cgroup_enter(err) < 0 || rootfs_enter(setup, &init->etc_mask, err) < 0 ||
 	    set_limits(err) < 0)
 		return -1;
 	prctl(PR_SET_NAME, "init");
@@ -199,36 +199,25 @@ static void order_exec(struct init *init, const struct container_message *messag
 	explicit_bzero(payload, message->payload_len);
 }
 
-/* The text of what failed, or the byte that says that all is well. */
-static void answer(int fd, int status, const struct err *err)
+static void order_open_etc(const struct init *init)
 {
-	const char ready = CONTAINER_READY;
-	struct err ignored;
+	struct container_answer answer = {.fd_mask = init->etc_mask};
+	int fds[ETC_FILES], open_fds[ETC_FILES];
+	size_t count = 0;
+	struct err err, lost;
 
-	if (status == 0)
-		(void)fd_write_all(fd, &ready, 1, "agent", &ignored);
-	else
-		(void)fd_write_all(fd, err->msg, strlen(err->msg), "agent", &ignored);
-}
-
-static void order_identify(struct init *init, const struct container_message *message,
-			   const int *fds)
-{
-	AUTO_FREE char *payload = xcalloc(1, (size_t)message->payload_len + 1);
-	struct agent_setup setup;
-	struct err err;
-	int status;
-
-	if (fd_read_exact(init->fds.orders, payload, message->payload_len, "order", &err) < 0)
-		_exit(EXIT_LOST_AGENT);
-	status = agent_setup_unpack((struct view){payload, message->payload_len}, &setup, &err);
-	explicit_bzero(payload, message->payload_len); /* the entropy of the VM */
-	if (status == 0) {
-		explicit_bzero(setup.entropy, sizeof(setup.entropy));
-		status = etc_files_rewrite(&init->setup, init->own_machine_id, &setup, &err);
-		init->setup = setup; /* the one before lives as long as we do */
+	if (etc_files_open(init->etc_mask, fds, &err) < 0) {
+		answer.fd_mask = 0;
+		snprintf(answer.failure, sizeof(answer.failure), "%s", err.msg);
 	}
-	answer(fds[CONTAINER_STATUS], status, &err);
+	for (unsigned i = 0; i < ETC_FILES; i++) {
+		if (answer.fd_mask & BIT(i))
+			open_fds[count++] = fds[i];
+	}
+	if (fd_send(init->fds.orders, &answer, sizeof(answer), open_fds, count, &lost) < 0)
+		_exit(EXIT_LOST_AGENT);
+	for (size_t i = 0; i < count; i++)
+		close(open_fds[i]);
 }
 
 static void order_signal(const struct init *init, const struct container_message *message)
@@ -262,14 +251,14 @@ static void take_order(struct init *init)
 		_exit(EXIT_LOST_AGENT);
 	for (unsigned i = 0; i < CONTAINER_FDS; i++)
 		fds[i] = (message.fd_mask & BIT(i)) && next < count ? received[next++] : -1;
-	if (message.payload_len > LIMIT_MESSAGE_TO_GUEST)
-		_exit(EXIT_LOST_AGENT);
 	switch ((enum container_order)message.order) {
 	case CONTAINER_EXEC:
+		if (message.payload_len > LIMIT_MESSAGE_TO_GUEST)
+			_exit(EXIT_LOST_AGENT);
 		order_exec(init, &message, fds);
 		break;
-	case CONTAINER_IDENTIFY:
-		order_identify(init, &message, fds);
+	case CONTAINER_OPEN_ETC:
+		order_open_etc(init);
 		break;
 	case CONTAINER_SIGNAL:
 		order_signal(init, &message);
@@ -301,15 +290,18 @@ static ML_NORETURN void serve(struct init *init)
 
 void container_init(const struct agent_setup *setup, struct container_init_fds fds)
 {
-	struct init init = {.fds = fds, .setup = *setup};
+	struct init init = {.fds = fds};
+	const char ready = CONTAINER_READY;
 	struct err err;
-	int status;
 
 	close_others(&fds);
-	explicit_bzero(init.setup.entropy, sizeof(init.setup.entropy));
-	status = set_up(&init, setup, &err);
-	answer(fds.ready, status, &err);
-	if (status < 0)
+	if (set_up(&init, setup, &err) < 0) {
+		struct err ignored;
+
+		(void)fd_write_all(fds.ready, err.msg, strlen(err.msg), "agent", &ignored);
+		_exit(1);
+	}
+	if (fd_write_all(fds.ready, &ready, 1, "agent", &err) < 0)
 		_exit(1);
 	close(fds.ready);
 	serve(&init);

@@ -8,11 +8,10 @@
 
 struct agent_setup;
 
-enum container_order { CONTAINER_EXEC = 1, CONTAINER_SIGNAL, CONTAINER_STOP, CONTAINER_IDENTIFY };
+enum container_order { CONTAINER_EXEC = 1, CONTAINER_SIGNAL, CONTAINER_STOP, CONTAINER_OPEN_ETC };
 
-/* Agent to init, over the socket; CONTAINER_EXEC and CONTAINER_IDENTIFY are followed by
- * `payload_len` bytes (the request) and carry the descriptors of `fd_mask` (bits of enum
- * container_fd), in order. */
+/* Agent to init, over the socket; CONTAINER_EXEC is followed by `payload_len` bytes (the request)
+ * and carries the descriptors of `fd_mask` (bits of enum container_fd), in order. */
 struct container_message {
 	uint32_t order;
 	uint32_t id;
@@ -20,6 +19,12 @@ struct container_message {
 	int32_t pty;
 	uint32_t fd_mask;
 	uint32_t payload_len;
+};
+
+/* Init to agent, over the socket, for CONTAINER_OPEN_ETC, with the descriptors of `fd_mask`. */
+struct container_answer {
+	uint32_t fd_mask;
+	char failure[504]; /* "" = none */
 };
 
 /* Init to agent, over the pipe; whole, since it is shorter than PIPE_BUF. */

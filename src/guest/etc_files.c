@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Files of /etc: see etc_files.h.  Each is made under its own name after the old one was removed:
- * a symbolic link of a hostile image then leads nowhere.  In a clone a file that is still ours and
- * as long as before is overwritten in place, which is much less work for the kernel.
+ * a symbolic link of a hostile image then leads nowhere.
  *
  * Failure modes: a directory in the place of a file, a full disk: the set-up fails by the file's
  * name.
@@ -13,7 +12,6 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/limits.h"
-#include "base/strv.h"
 #include "guest/fs.h"
 #include "wire/agent.h"
 
@@ -23,61 +21,43 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool overwrite(const char *path, const struct buf *text)
+static void hostname_text(const struct agent_setup *setup, struct buf *text)
 {
-	AUTO_FD int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-	       (size_t)st.st_size == text->len &&
-	       pwrite(fd, text->ptr, text->len, 0) == (ssize_t)text->len;
+	buf_printf(text, "%s\n", setup->hostname);
 }
 
-static int replace(const char *path, const struct buf *text, bool ours, struct err *err)
+static void hosts_text(const struct agent_setup *setup, struct buf *text)
 {
-	AUTO_FD int fd = -1;
-
-	if (buf_check(text, path, err) < 0)
-		return -1;
-	if (ours && overwrite(path, text))
-		return 0;
-	if (unlink(path) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "remove '%s'", path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_sys(err, errno, "create '%s'", path);
-	return fd_write_all(fd, text->ptr, text->len, path, err);
-}
-
-static int write_hosts(const struct agent_setup *setup, bool ours, struct err *err)
-{
-	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
-
-	buf_printf(&text, "127.0.0.1 localhost localhost.localdomain %s\n", setup->hostname);
+	buf_printf(text, "127.0.0.1 localhost localhost.localdomain %s\n", setup->hostname);
 	for (size_t i = 0; setup->hosts && setup->hosts[i]; i++)
-		buf_printf(&text, "%s\n", setup->hosts[i]);
-	buf_puts(&text, "::1 localhost ip6-localhost ip6-loopback\n"
-			"ff02::1 ip6-allnodes\n"
-			"ff02::2 ip6-allrouters\n");
-	return replace("/etc/hosts", &text, ours, err);
+		buf_printf(text, "%s\n", setup->hosts[i]);
+	buf_puts(text, "::1 localhost ip6-localhost ip6-loopback\n"
+		       "ff02::1 ip6-allnodes\n"
+		       "ff02::2 ip6-allrouters\n");
 }
 
-static int write_resolv_conf(const struct agent_setup *setup, bool ours, struct err *err)
+static void resolv_conf_text(const struct agent_setup *setup, struct buf *text)
 {
-	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
-
 	for (size_t i = 0; setup->dns && setup->dns[i]; i++)
-		buf_printf(&text, "nameserver %s\n", setup->dns[i]);
-	return replace("/etc/resolv.conf", &text, ours, err);
+		buf_printf(text, "nameserver %s\n", setup->dns[i]);
 }
 
-static int write_hostname(const struct agent_setup *setup, bool ours, struct err *err)
+static void machine_id_text(const struct agent_setup *setup, struct buf *text)
 {
-	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
-
-	buf_printf(&text, "%s\n", setup->hostname);
-	return replace("/etc/hostname", &text, ours, err);
+	for (size_t i = 0; i < sizeof(setup->machine_id); i++)
+		buf_printf(text, "%02x", setup->machine_id[i]);
+	buf_putc(text, '\n');
 }
+
+static const struct {
+	const char *path;
+	void (*text)(const struct agent_setup *setup, struct buf *text);
+} files[ETC_FILES] = {
+	[ETC_HOSTNAME] = {"/etc/hostname", hostname_text},
+	[ETC_HOSTS] = {"/etc/hosts", hosts_text},
+	[ETC_RESOLV_CONF] = {"/etc/resolv.conf", resolv_conf_text},
+	[ETC_MACHINE_ID] = {"/etc/machine-id", machine_id_text},
+};
 
 /* True if the image has decided: a link (to a place of its own) or a file with an id in it. */
 static bool has_machine_id(void)
@@ -93,36 +73,69 @@ static bool has_machine_id(void)
 	return line[0] != '\0' && strcmp(line, "uninitialized") != 0;
 }
 
-static int write_machine_id(const struct agent_setup *setup, bool ours, struct err *err)
+static int replace(const struct agent_setup *setup, enum etc_file file, struct err *err)
 {
+	const char *path = files[file].path;
 	AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
+	AUTO_FD int fd = -1;
 
-	for (size_t i = 0; i < sizeof(setup->machine_id); i++)
-		buf_printf(&text, "%02x", setup->machine_id[i]);
-	buf_putc(&text, '\n');
-	return replace("/etc/machine-id", &text, ours, err);
+	files[file].text(setup, &text);
+	if (buf_check(&text, path, err) < 0)
+		return -1;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove '%s'", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, errno, "create '%s'", path);
+	return fd_write_all(fd, text.ptr, text.len, path, err);
 }
 
-int etc_files_write(const struct agent_setup *setup, bool *ret_own_id, struct err *err)
+int etc_files_write(const struct agent_setup *setup, unsigned *ret_mask, struct err *err)
 {
-	if (fs_mkdirs("/etc", 0755, err) < 0 || write_hostname(setup, false, err) < 0 ||
-	    write_hosts(setup, false, err) < 0 || write_resolv_conf(setup, false, err) < 0)
+	*ret_mask = 0;
+	if (fs_mkdirs("/etc", 0755, err) < 0)
 		return -1;
-	*ret_own_id = !has_machine_id();
-	return *ret_own_id ? write_machine_id(setup, false, err) : 0;
+	for (unsigned i = 0; i < ETC_FILES; i++) {
+		if (i == ETC_MACHINE_ID && has_machine_id())
+			continue;
+		if (replace(setup, i, err) < 0)
+			return -1;
+		*ret_mask |= BIT(i);
+	}
+	return 0;
 }
 
-int etc_files_rewrite(const struct agent_setup *before, bool own_id,
-		      const struct agent_setup *setup, struct err *err)
+int etc_files_open(unsigned mask, int ret_fds[ETC_FILES], struct err *err)
 {
-	bool renamed = strcmp(before->hostname, setup->hostname) != 0;
+	for (unsigned i = 0; i < ETC_FILES; i++) {
+		ret_fds[i] = -1;
+		if (!(mask & BIT(i)))
+			continue;
+		ret_fds[i] = open(files[i].path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (ret_fds[i] < 0)
+			return err_sys(err, errno, "open '%s'", files[i].path);
+	}
+	return 0;
+}
 
-	if (renamed && write_hostname(setup, true, err) < 0)
-		return -1;
-	if ((renamed || !strv_equals(before->hosts, setup->hosts)) &&
-	    write_hosts(setup, true, err) < 0)
-		return -1;
-	if (!strv_equals(before->dns, setup->dns) && write_resolv_conf(setup, true, err) < 0)
-		return -1;
-	return own_id ? write_machine_id(setup, true, err) : 0;
+int etc_files_rewrite(const struct agent_setup *before, const struct agent_setup *setup,
+		      const int fds[ETC_FILES], struct err *err)
+{
+	for (unsigned i = 0; i < ETC_FILES; i++) {
+		AUTO_BUF struct buf old = BUF_INIT(LIMIT_CONFIG_FILE);
+		AUTO_BUF struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
+
+		if (fds[i] < 0)
+			continue;
+		files[i].text(before, &old);
+		files[i].text(setup, &text);
+		if (buf_check(&text, files[i].path, err) < 0)
+			return -1;
+		if (view_equals((struct view){old.ptr, old.len}, text.ptr))
+			continue;
+		if (pwrite(fds[i], text.ptr, text.len, 0) != (ssize_t)text.len ||
+		    (text.len < old.len && ftruncate(fds[i], (off_t)text.len) < 0))
+			return err_sys(err, errno, "write '%s'", files[i].path);
+	}
+	return 0;
 }

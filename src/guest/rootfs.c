@@ -227,7 +227,7 @@ static int open_tmp(struct err *err)
 	return 0;
 }
 
-int rootfs_enter(const struct agent_setup *setup, bool *ret_own_id, struct err *err)
+int rootfs_enter(const struct agent_setup *setup, unsigned *ret_etc, struct err *err)
 {
 	AUTO(passengers_done) struct passengers p = {.count = 0};
 
@@ -241,7 +241,7 @@ int rootfs_enter(const struct agent_setup *setup, bool *ret_own_id, struct err *
 	    fs_mount_all(dev_mounts, ARRAY_SIZE(dev_mounts), err) < 0 || make_devices(err) < 0)
 		return -1;
 	umask(022);
-	if (attach(&p, err) < 0 || open_tmp(err) < 0 || etc_files_write(setup, ret_own_id, err) < 0)
+	if (attach(&p, err) < 0 || open_tmp(err) < 0 || etc_files_write(setup, ret_etc, err) < 0)
 		return -1;
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "guest/console.h"
 #include "guest/container.h"
 #include "guest/disks.h"
+#include "guest/etc_files.h"
 #include "guest/fs.h"
 #include "guest/layout.h"
 #include "wire/agent.h"
@@ -145,7 +146,7 @@ static bool same_disks(const struct agent_setup *a, const struct agent_setup *b)
 }
 
 int setup_reapply(const struct agent_setup *before, const struct agent_setup *setup,
-		  struct container *container, struct agent_steps *steps, struct err *err)
+		  const int etc_fds[], struct agent_steps *steps, struct err *err)
 {
 	uint64_t since = clock_monotonic_ns();
 
@@ -156,7 +157,8 @@ int setup_reapply(const struct agent_setup *before, const struct agent_setup *se
 	if (add_entropy(setup, err) < 0)
 		return -1;
 	step(steps, AGENT_STEP_ENTROPY, &since);
-	if (set_hostname(setup->hostname, err) < 0 || container_identify(container, setup, err) < 0)
+	if (set_hostname(setup->hostname, err) < 0 ||
+	    etc_files_rewrite(before, setup, etc_fds, err) < 0)
 		return -1;
 	step(steps, AGENT_STEP_IDENTITY, &since);
 	return 0;

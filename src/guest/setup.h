@@ -17,9 +17,10 @@ void setup_kernel(void);
 int setup_apply(const struct agent_setup *setup, struct container **ret_container,
 		struct agent_steps *steps, struct err *err);
 
-/* The same in a clone of a VM that was `before`: only its identity can be another. */
+/* The same in a clone of a VM that was `before`: only its identity can be another.  `etc_fds` are
+ * the files that say it (guest/etc_files.h). */
 int setup_reapply(const struct agent_setup *before, const struct agent_setup *setup,
-		  struct container *container, struct agent_steps *steps, struct err *err);
+		  const int etc_fds[], struct agent_steps *steps, struct err *err);
 
 /* A clock that is right already is left alone, so that it does not jitter. */
 int setup_clock(const struct agent_clock *clock, struct err *err);

@@ -3,16 +3,29 @@
 #include "sandbox/template_vm.h"
 
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "sandbox/machine.h"
 #include "sandbox/session.h"
 #include "sandbox/setup.h"
 #include "sandbox/setup_stream.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <uv.h>
 
-enum { STEP_TIMEOUT_MS = 60 * 1000, SAVE_TIMEOUT_MS = 30 * 1000 };
+enum {
+	STEP_TIMEOUT_MS = 60 * 1000,
+	SAVE_TIMEOUT_MS = 30 * 1000,
+	REST_LOOK_MS = 50,
+	REST_LOOKS = 60,
+	REST_TICKS = 1, /* of CPU time between two looks */
+};
+
+/* As long as a real id: what is written for a clone then fits where this was. */
+#define PLACEHOLDER_ID "vm-00000000"
 
 struct template_vm {
 	uv_loop_t loop;
@@ -104,7 +117,7 @@ int template_vm_setup(struct template_vm *vm, const struct sandbox_spec *spec,
 	AUTO_BUF struct buf request = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
 	const struct setup_owner owner = {on_set_up, on_ended, vm};
 
-	if (setup_pack(spec, "template", disks, &request, err) < 0 ||
+	if (setup_pack(spec, PLACEHOLDER_ID, disks, &request, err) < 0 ||
 	    setup_stream_open(&vm->loop, machine_mux(vm->machine),
 			      (struct view){request.ptr, request.len}, &owner, &vm->setup, err) < 0)
 		return -1;
@@ -209,7 +222,43 @@ int template_vm_prepare(struct template_vm *vm, const struct agent_prepare *prep
 	return await(vm, err);
 }
 
+/* CPU time of the VM so far, in the kernel's ticks. */
+static unsigned long cpu_ticks(const struct template_vm *vm)
+{
+	AUTO_FREE char *path = xasprintf("/proc/%d/stat", machine_pid(vm->machine));
+	AUTO_BUF struct buf text = BUF_INIT(4096);
+	unsigned long user = 0, kernel = 0;
+	const char *after_name;
+	struct err ignored;
+
+	if (fd_read_file(AT_FDCWD, path, &text, &ignored) < 0)
+		return 0;
+	after_name = strrchr(text.ptr, ')');
+	if (after_name)
+		sscanf(after_name, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+		       &kernel);
+	return user + kernel;
+}
+
+/* What the guest still has to do when it is saved, each clone does again. */
+static void await_rest(struct template_vm *vm)
+{
+	const struct timespec step = {.tv_nsec = REST_LOOK_MS * 1000 * 1000};
+	unsigned long before = cpu_ticks(vm);
+
+	for (int i = 0; i < REST_LOOKS; i++) {
+		unsigned long now;
+
+		nanosleep(&step, NULL);
+		now = cpu_ticks(vm);
+		if (now - before < REST_TICKS)
+			return;
+		before = now;
+	}
+}
+
 int template_vm_save(struct template_vm *vm, int state_fd, struct err *err)
 {
+	await_rest(vm);
 	return machine_save(vm->machine, state_fd, SAVE_TIMEOUT_MS, err);
 }
