@@ -4,4 +4,9 @@
 
 #include "cli/cli.h"
 
+struct gc_options {
+	bool force_running;
+};
+
+extern const struct cli_option gc_flags[];
 int cmd_gc(struct cli *cli, int argc, char **argv, struct err *err);

@@ -291,9 +291,14 @@ static const struct cli_command root_commands[] = {
 	},
 	{
 		.name = "gc",
+		.operands = "[vm-id]",
 		.summary = "clear what ended sandboxes left behind",
 		.text = "Clears what is left of sandboxes whose process was killed: their disks, "
 			"and with --rm all of them. Sandboxes that run are not touched.",
+		.max_args = 1,
+		.options = gc_flags,
+		.options_size = sizeof(struct gc_options),
+		.complete = sandboxes_offer_ids,
 		.run = cmd_gc,
 	},
 	{

@@ -28,6 +28,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -296,7 +297,8 @@ static int migration_run(struct db *db, const struct db_module *module,
 		return -1;
 	if (db_changes(db) == 0)
 		return 0;
-	if (db_exec(db, migration->sql, err) < 0)
+	if ((migration->run ? migration->run(db, db->path, err)
+			    : db_exec(db, migration->sql, err)) < 0)
 		return err_wrap(err, "migration %s %d (%s)", module->name, migration->version,
 				migration->name);
 	return 0;
@@ -377,30 +379,81 @@ static int files_prepare(const struct db_spec *spec, int *ret_lock, struct err *
 	return 0;
 }
 
+static int connect(const char *path, const char *hint, unsigned busy_ms, struct db **ret_db,
+		   struct err *err)
+{
+	AUTO(auto_db) struct db *db = xcalloc(1, sizeof(*db));
+	int code;
+
+	*db = (struct db){NULL, xstrdup(path), hint, busy_ms};
+	code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE,
+			       NULL);
+	if (code != SQLITE_OK)
+		return db_fail(db, code, err);
+	sqlite3_busy_timeout(db->handle, (int)busy_ms);
+	sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, LIMIT_DB_VALUE);
+	/* The last one to close would sync twice, which costs a short run 20 ms: the log is merged
+	 * when it has grown instead, by whoever writes then. */
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	*ret_db = STEAL(db);
+	return 0;
+}
+
+int db_open_foreign(const char *path, struct db **ret_db, struct err *err)
+{
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "database '%s' does not exist", path);
+	return connect(path, "its owner's rights", DB_BUSY_MS, ret_db, err);
+}
+
+static bool is_damaged(struct db *db)
+{
+	int code = sqlite3_errcode(db->handle) & 0xff;
+
+	return code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
+}
+
+/* Keeps a damaged database, with the files that SQLite has beside it, under a name of its own. */
+static int set_aside(const char *path, struct err *err)
+{
+	static const char *const suffixes[] = {"-wal", "-shm", ""};
+	struct err damage = *err;
+	char now[CLOCK_TEXT_SIZE];
+	AUTO_FREE char *kept = NULL;
+
+	clock_now_text(now);
+	kept = xasprintf("%s.damaged-%s", path, now);
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		AUTO_FREE char *from = xasprintf("%s%s", path, suffixes[i]);
+		AUTO_FREE char *to = xasprintf("%s%s", kept, suffixes[i]);
+
+		if (rename(from, to) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "%s; keep it as '%s'", damage.msg, to);
+	}
+	return err_set(err, ERR_IO,
+		       "database '%s' is damaged: it was kept as '%s', and the next command makes "
+		       "a new one",
+		       path, kept);
+}
+
 int db_open(const struct db_spec *spec, struct db **ret_db, struct err *err)
 {
 	AUTO(auto_db) struct db *db = NULL;
 	AUTO_FD int lock = -1;
-	int code;
 
 	if (files_prepare(spec, &lock, err) < 0) {
 		if (errno_is_denied(err->sys))
 			return fail_denied(spec->path, strerror(err->sys), spec->hint, err);
 		return err_wrap(err, "database '%s'", spec->path);
 	}
-	db = xcalloc(1, sizeof(*db));
-	*db = (struct db){NULL, xstrdup(spec->path), spec->hint, spec->busy_ms};
-	code = sqlite3_open_v2(spec->path, &db->handle,
-			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, NULL);
-	if (code != SQLITE_OK)
-		return db_fail(db, code, err);
-	sqlite3_busy_timeout(db->handle, (int)spec->busy_ms);
-	sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, LIMIT_DB_VALUE);
-	/* The last one to close would sync twice, which costs a short run 20 ms: the log is merged
-	 * when it has grown instead, by whoever writes then. */
-	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	if (db_exec(db, setup_sql, err) < 0 || migrate(db, spec, err) < 0)
+	if (connect(spec->path, spec->hint, spec->busy_ms, &db, err) < 0)
 		return -1;
-	*ret_db = STEAL(db);
-	return 0;
+	if (db_exec(db, setup_sql, err) == 0 && migrate(db, spec, err) == 0) {
+		*ret_db = STEAL(db);
+		return 0;
+	}
+	if (!is_damaged(db))
+		return -1;
+	db_free(STEAL(db));
+	return set_aside(spec->path, err);
 }

@@ -9,7 +9,7 @@
  *
  * Errors of every function: ERR_TIMEOUT when another process keeps the database locked too long;
  * ERR_UNAVAILABLE when the file system is full; ERR_DENIED when it cannot be written; ERR_IO when
- * it is damaged or not a database (the file is left as it is); ERR_CONFLICT for a row that exists;
+ * it is damaged or not a database; ERR_CONFLICT for a row that exists;
  * ERR_LIMIT for a value over LIMIT_DB_VALUE.  The text names the file and the remedy.
  */
 #pragma once
@@ -28,6 +28,8 @@ struct db_migration {
 	int version; /* ascending within the module */
 	const char *name;
 	const char *sql;
+	/* Instead of `sql`; gets the path of the database. */
+	int (*run)(struct db *db, const char *path, struct err *err);
 };
 
 /* Who owns a set of tables.  Modules of one database are numbered independently. */
@@ -49,8 +51,12 @@ struct db_spec {
 };
 
 /* Opens the database, made (with its directory, 0700) or migrated if need be.  A migration that
- * fails leaves the database as it was. */
+ * fails leaves the database as it was.  A file that is damaged or no database is kept under another
+ * name, which the error (ERR_IO) tells: the next db_open() makes a new one. */
 int db_open(const struct db_spec *spec, struct db **ret_db, struct err *err);
+
+/* Opens a database of somebody else's as it is, to be read; ERR_NOT_FOUND. */
+int db_open_foreign(const char *path, struct db **ret_db, struct err *err);
 void db_free(struct db *db);
 DEFINE_AUTO(db)
 

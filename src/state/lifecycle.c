@@ -16,6 +16,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "state/db.h"
+#include "state/history_import.h"
 #include "state/state_internal.h"
 
 #include <stdbool.h>
@@ -43,6 +44,7 @@ static const struct db_migration lifecycle_migrations[] = {
 	 "CREATE TABLE IF NOT EXISTS vm_lifecycle_head ("
 	 " vm_id TEXT PRIMARY KEY,"
 	 " last_version INTEGER NOT NULL);"},
+	{3, "import_vms_state_db", NULL, history_import},
 };
 
 const struct db_module lifecycle_module = {

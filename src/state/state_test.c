@@ -89,7 +89,8 @@ static void test_schema(struct state *state)
 	CHECK(db_next(&query, &err) == 1);
 	CHECK_STR(db_column_text(&query, 0),
 		  "lifecycle1:create_append_only_vm_lifecycle_table "
-		  "lifecycle2:create_vm_lifecycle_head owner1:create_vm_owner "
+		  "lifecycle2:create_vm_lifecycle_head lifecycle3:import_vms_state_db "
+		  "owner1:create_vm_owner "
 		  "owner2:add_name_labels_vmm_stop state1:create_vms "
 		  "state2:create_subnet_allocations");
 }
