@@ -58,7 +58,8 @@ int cgroup_start(uint64_t quota_us, struct err *err)
 	enable_controllers();
 	if (fs_mkdirs(GUEST_SANDBOX "/init", 0755, err) < 0)
 		return -1;
-	if (quota_us > 0 && fs_write(GUEST_SANDBOX "/cpu.max", limit, err) < 0)
+	/* Whole CPUs are what the VM has: a quota would only be counted. */
+	if (quota_us % PERIOD_US && fs_write(GUEST_SANDBOX "/cpu.max", limit, err) < 0)
 		return err_wrap(err, "CPU limit");
 	return 0;
 }
