@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "wire/agent.h"
+#include "wire/control.h"
 #include "wire/mux.h"
 
 #include <fcntl.h>
@@ -110,6 +111,25 @@ static void agent_seeds(void)
 	put_agent("clock", 9, &message);
 }
 
+static void control_seed(const char *name, const struct control_packet *packet)
+{
+	AUTO_BUF struct buf message = BUF_INIT(LIMIT_CONTROL_PACKET);
+
+	control_pack(&message, packet);
+	put("control", name, (unsigned char)message.ptr[0],
+	    (struct view){message.ptr + 1, message.len - 1});
+}
+
+static void control_seeds(void)
+{
+	control_seed("exec", &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_EXEC}});
+	control_seed("signal", &(struct control_packet){CONTROL_SIGNAL, {.signal = 10}});
+	control_seed("resize", &(struct control_packet){CONTROL_RESIZE, {.size = {24, 80}}});
+	control_seed("failed", &(struct control_packet){CONTROL_FAILED,
+							{.failed = {127, (char *)"not found"}}});
+	control_seed("exited", &(struct control_packet){CONTROL_EXITED, {.exit_code = 137}});
+}
+
 static void ignore(void *ctx)
 {
 	(void)ctx;
@@ -199,6 +219,7 @@ int main(int argc, char **argv)
 	}
 	corpus = argv[1];
 	agent_seeds();
+	control_seeds();
 	mux_host_seed("host", 0xfe, 2);
 	mux_host_seed("host-in-pieces", 2 + 4 * 6, 2);
 	mux_host_seed("host-refused", 0xfe, 0);

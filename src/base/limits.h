@@ -18,6 +18,10 @@ enum {
 		4 * 1024 * 1024,	       /* one message of the host: arguments, environment */
 	LIMIT_CHANNEL_QUEUE = 8 * 1024 * 1024, /* bytes waiting to be written to the peer */
 
+	/* other commands at a sandbox's supervisor */
+	LIMIT_CONTROL_PACKET = 4096,
+	LIMIT_CONTROL_CLIENTS = 100, /* at once: each takes up to 8 descriptors of its 1024 */
+
 	/* a command in the guest */
 	LIMIT_COMMAND = 128 * 1024 - 1, /* the one word that `sh -c` gets: MAX_ARG_STRLEN */
 	LIMIT_ENV_TOTAL = 1024 * 1024,	/* all of a command's environment */
