@@ -320,3 +320,9 @@ void relay_resize(struct relay *relay, const struct agent_size *size)
 	if (relay->session)
 		session_resize(relay->session, size);
 }
+
+void relay_signal(struct relay *relay, int signal)
+{
+	if (relay->session)
+		session_signal(relay->session, signal);
+}

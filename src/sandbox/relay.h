@@ -28,7 +28,8 @@ int relay_open(uv_loop_t *loop, struct mux *mux, const struct agent_exec *exec,
 	       struct relay **ret_relay, struct err *err);
 
 void relay_resize(struct relay *relay, const struct agent_size *size);
+void relay_signal(struct relay *relay, int signal);
 
-/* Cancels the command if it still runs and frees the relay when libuv has let go.  NULL is allowed.
- */
+/* Cancels the command if it still runs, lets go of the descriptors at once, and frees the relay
+ * when libuv has let go.  NULL is allowed. */
 void relay_close(struct relay *relay);

@@ -15,6 +15,9 @@
 
 struct session;
 
+/* Between SIGTERM and SIGKILL for a command that is given up. */
+enum { SESSION_CANCEL_GRACE_MS = 5000 };
+
 struct session_result {
 	int exit_code;	/* 0..255: of the command, or of the failure to start it */
 	struct err err; /* ERR_NONE when the command ran; else why it did not */

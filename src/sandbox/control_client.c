@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/* Requests to another process's sandbox: see control_client.h. */
+#include "sandbox/control_client.h"
+
+#include "base/auto.h"
+#include "base/limits.h"
+#include "base/sealed.h"
+#include "wire/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void control_address(int dir_fd, struct sockaddr_un *ret_address)
+{
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(ret_address->sun_path, sizeof(ret_address->sun_path),
+		 "/proc/self/fd/%d/" CONTROL_SOCKET, dir_fd);
+}
+
+int control_connect(const char *vm_dir, int *ret_sock, struct err *err)
+{
+	AUTO_FD int dir_fd = open(vm_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (sock < 0)
+		return err_sys(err, errno, "socket");
+	if (dir_fd < 0)
+		return err_sys(err, errno, "open '%s'", vm_dir);
+	control_address(dir_fd, &address);
+	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		err_sys_(err, errno, "connect to '%s/" CONTROL_SOCKET "'", vm_dir);
+		if (err->sys == ECONNREFUSED)
+			err->code = ERR_UNAVAILABLE;
+		return -1;
+	}
+	*ret_sock = STEAL_FD(sock);
+	return 0;
+}
+
+int control_request_exec(int sock, const struct agent_exec *exec, const int stdio[3],
+			 struct err *err)
+{
+	const struct control_packet packet = {CONTROL_REQUEST, {.kind = CONTROL_EXEC}};
+	AUTO_BUF struct buf request = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
+	AUTO_FD int request_fd = -1;
+
+	agent_exec_pack(&request, exec);
+	if (buf_check(&request, "the command with its environment", err) < 0 ||
+	    sealed_new("exec", (struct view){request.ptr, request.len}, &request_fd, err) < 0)
+		return -1;
+	return control_send(sock, &packet, (const int[]){request_fd, stdio[0], stdio[1], stdio[2]},
+			    4, err);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/* The other end of sandbox/control.h: requests to a sandbox that another process owns. */
+#pragma once
+
+#include "base/err.h"
+#include "wire/agent.h"
+
+#include <sys/un.h>
+
+/* The address of the control socket in an open directory: works however long its path is. */
+void control_address(int dir_fd, struct sockaddr_un *ret_address);
+
+/* Connects to the supervisor of the sandbox whose directory is `vm_dir`.  ERR_NOT_FOUND: there is
+ * no socket; ERR_UNAVAILABLE: nobody listens any more. */
+int control_connect(const char *vm_dir, int *ret_sock, struct err *err);
+
+/* Asks for a command on the descriptors `stdio` (input, output, error output), which stay the
+ * caller's. */
+int control_request_exec(int sock, const struct agent_exec *exec, const int stdio[3],
+			 struct err *err);
