@@ -6,6 +6,9 @@
 #include "base/clock.h"
 #include "base/limits.h"
 
+#include <stdlib.h>
+#include <time.h>
+
 struct timings {
 	uint64_t start_ns, last_ns;
 	size_t count;
@@ -15,8 +18,14 @@ struct timings {
 struct timings *timings_new(void)
 {
 	struct timings *timings = xcalloc(1, sizeof(*timings));
+	struct timespec run;
 
-	timings->start_ns = timings->last_ns = clock_monotonic_ns();
+	/* The kernel tells when a process started only to a hundredth of a second; until here it
+	 * has waited for nothing, so that the time that it has run is its age. */
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &run);
+	timings->start_ns =
+		clock_monotonic_ns() - (uint64_t)run.tv_sec * 1000000000 - (uint64_t)run.tv_nsec;
+	timings->last_ns = timings->start_ns;
 	return timings;
 }
 

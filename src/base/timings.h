@@ -11,7 +11,8 @@
 
 struct timings;
 
-/* The clock starts with this call: make it first in main(). */
+/* The clock starts with the process: what that has run so far, the loading of its libraries for the
+ * most part, lies before the first mark. */
 struct timings *timings_new(void);
 void timings_free(struct timings *timings);
 DEFINE_AUTO(timings)

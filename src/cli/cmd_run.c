@@ -14,10 +14,13 @@
 #include "base/auto.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "base/timings.h"
+#include "cli/host.h"
 #include "cli/images.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
 #include "cli/terminal.h"
+#include "cli/timings_out.h"
 #include "image/resolve.h"
 #include "image/store.h"
 #include "sandbox/gc.h"
@@ -25,7 +28,6 @@
 #include "sandbox/sandbox.h"
 #include "state/state.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +59,8 @@ struct run {
 	uv_timer_t timeout;
 	struct sandbox *sandbox;
 	struct relay *relay;
+	struct timings *timings; /* NULL: nobody asks */
+	const char *started_by;
 	enum step step;
 	bool cancelled;
 	int exit_code;
@@ -130,6 +134,7 @@ static void on_command_ended(void *ctx, const struct session_result *result)
 	struct run *run = ctx;
 
 	terminal_restore();
+	timings_mark(run->timings, "command ended");
 	if (result->lost)
 		return; /* the sandbox's end follows and knows why */
 	run->exit_code = result->exit_code;
@@ -229,6 +234,8 @@ static int run_sandbox(struct run *run, const struct sandbox_host *host, const s
 		.image_config = &image->config,
 		.accel = run->accel,
 		.remove = run->options->rm,
+		.no_template = run->options->no_template,
+		.no_template_build = run->options->no_template_build,
 		.grace_ms = (uint64_t)(run->options->graceful_shutdown_ns / 1000000),
 	};
 	struct err start_err;
@@ -241,8 +248,11 @@ static int run_sandbox(struct run *run, const struct sandbox_host *host, const s
 		note_emulation(run);
 		uv_run(&run->loop, UV_RUN_DEFAULT);
 	}
+	run->started_by = sandbox_start_level(run->sandbox);
+	timings_mark(run->timings, "VM ended");
 	if (sandbox_close(STEAL(run->sandbox), err) < 0)
 		fail(run, err, NULL);
+	timings_mark(run->timings, "cleaned up");
 	if (run->err.code == ERR_NONE)
 		return 0;
 	*err = run->err;
@@ -314,23 +324,16 @@ static int run_image(struct run *run, const char *state_home, const char *cache_
 		.state_home = state_home,
 		.cache_home = cache_home,
 		.vmm = &vmm_qemu,
+		.timings = run->timings,
 	};
 
 	if (state_open(state_home, &state, err) < 0)
 		return err_wrap(err, "creating sandbox");
 	gc_crashed(state, state_home);
+	timings_mark(run->timings, "state opened");
 	host.state = state;
 	describe_exec(run, &environment);
 	return run_sandbox(run, &host, image, err);
-}
-
-static unsigned usable_cpus(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
 }
 
 /* The image, pulled if need be: shown on a terminal, told in one line elsewhere. */
@@ -366,11 +369,14 @@ int cmd_run(struct cli *cli, int argc, char **argv, struct err *err)
 	AUTO_FREE char *state_home = NULL;
 	AUTO_FREE char *cache_home = NULL;
 	AUTO(auto_image) struct image *image = NULL;
-	struct run run = {.options = options, .spec = &options->spec};
+	AUTO(auto_timings)
+	struct timings *timings = options->timings != TIMINGS_OFF ? timings_new() : NULL;
+	struct run run = {.options = options, .spec = &options->spec, .timings = timings};
 	int status;
 
 	(void)argc;
-	if (run_options_check(options, usable_cpus(), err) < 0 ||
+	timings_mark(timings, "program loaded");
+	if (run_options_check(options, host_cpus(), err) < 0 ||
 	    accel_parse(options->accel, &run.accel, err) < 0)
 		return -1;
 	if (has_terminal(&run) && !isatty(STDIN_FILENO))
@@ -381,9 +387,12 @@ int cmd_run(struct cli *cli, int argc, char **argv, struct err *err)
 		return err_wrap(err, "building rootfs");
 	if (run_options_resolve(options, argv, &image->config, err) < 0)
 		return -1;
+	timings_mark(timings, "image found");
 	handles_open(&run);
 	status = run_image(&run, state_home, cache_home, image, err);
 	handles_close(&run);
+	if (run.started_by)
+		timings_print(timings, options->timings, run.started_by);
 	cli->exit_code = options->rm ? run.exit_code : 0;
 	return status;
 }

@@ -20,6 +20,8 @@
 #include "cli/cmd_run.h"
 #include "cli/cmd_stop.h"
 #include "cli/cmd_system_df.h"
+#include "cli/cmd_template.h"
+#include "cli/cmd_template_create.h"
 #include "cli/complete.h"
 #include "cli/completion.h"
 #include "cli/help.h"
@@ -157,6 +159,60 @@ static const struct cli_command system_commands[] = {
 	{0},
 };
 
+static const struct cli_command template_commands[] = {
+	{
+		.name = "ls",
+		.aliases = {"list"},
+		.summary = "list the templates",
+		.options = template_ls_flags,
+		.options_size = sizeof(struct template_ls_options),
+		.run = cmd_template_ls,
+	},
+	{
+		.name = "create",
+		.operands = "<image>",
+		.summary = "make the templates of an image now",
+		.text = "Makes the templates from which sandboxes of this image, with these CPUs, "
+			"memory and disk size, start at once. Without this, the first run of an "
+			"image has them made.",
+		.examples = "  matchlock template create alpine:3.20\n"
+			    "  matchlock template create --cpus 2 --memory 2048 python:3.12\n",
+		.min_args = 1,
+		.max_args = 1,
+		.options = template_create_flags,
+		.options_size = sizeof(struct template_create_options),
+		.options_init = template_create_options_init,
+		.options_done = template_create_options_done,
+		.complete = images_offer_refs,
+		.run = cmd_template_create,
+	},
+	{
+		.name = "rm",
+		.aliases = {"remove"},
+		.operands = "<key>...",
+		.summary = "remove templates",
+		.text = "Removes templates by their keys, or the beginnings of keys. Sandboxes "
+			"that "
+			"run from them go on; the next run makes new ones.",
+		.max_args = CLI_ANY,
+		.options = template_rm_flags,
+		.options_size = sizeof(struct template_rm_options),
+		.complete = templates_offer_keys,
+		.run = cmd_template_rm,
+	},
+	{
+		.name = "prune",
+		.summary = "remove the templates that were not used for long",
+		.text = "Keeps the templates that were used last, up to 4 GiB or --keep, and "
+			"removes "
+			"the others, with whatever a builder that was killed has left.",
+		.options = template_prune_flags,
+		.options_size = sizeof(struct template_prune_options),
+		.run = cmd_template_prune,
+	},
+	{0},
+};
+
 static const struct cli_command root_commands[] = {
 	{
 		.name = "run",
@@ -283,6 +339,11 @@ static const struct cli_command root_commands[] = {
 		.name = "image",
 		.summary = "list, import, export, remove and check images",
 		.children = image_commands,
+	},
+	{
+		.name = "template",
+		.summary = "list, make and remove the templates that sandboxes start from",
+		.children = template_commands,
 	},
 	{
 		.name = "system",

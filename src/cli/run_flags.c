@@ -187,6 +187,27 @@ const struct cli_option run_flags[] = {
 		.variable = "MATCHLOCK_ACCEL",
 		.choices = accel_names,
 	},
+	{
+		.name = "no-template",
+		.help = "boot, instead of going on from a VM that was saved at an earlier run",
+		.type = &cli_bool,
+		.offset = FIELD(no_template),
+	},
+	{
+		.name = "no-template-build",
+		.help = "make no template for later runs; also MATCHLOCK_TEMPLATE_BUILD=0",
+		.type = &cli_bool,
+		.offset = FIELD(no_template_build),
+	},
+	{
+		.name = "timings",
+		.help = "show on stderr where the time of the start went, as a table or with "
+			"--timings=json as one line; also MATCHLOCK_TIMINGS",
+		.type = &timings_format_type,
+		.offset = FIELD(timings),
+		.variable = "MATCHLOCK_TIMINGS",
+		.complete = timings_offer_formats,
+	},
 	{0},
 };
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/strv.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,10 +112,24 @@ static int add_labels(struct run_options *options, struct err *err)
 	return 0;
 }
 
+static int read_template_build(struct run_options *options, struct err *err)
+{
+	static const char name[] = "MATCHLOCK_TEMPLATE_BUILD";
+	const char *value = getenv(name);
+	bool build = true;
+
+	if (value && *value && text_to_bool(value, &build, err) < 0)
+		return err_wrap(err, "%s in the environment", name);
+	options->no_template_build |= !build;
+	return 0;
+}
+
 int run_options_resolve(struct run_options *options, char *const *words,
 			const struct image_config *image, struct err *err)
 {
 	override_image(options, image);
+	if (read_template_build(options, err) < 0)
+		return -1;
 	if (compose_command(options, words, err) < 0)
 		return -1;
 	if (read_env(options, err) < 0)

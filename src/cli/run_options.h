@@ -13,6 +13,7 @@
 #include "api/sandbox_spec.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/timings_out.h"
 #include "image/resolve.h"
 
 #include <stdbool.h>
@@ -37,6 +38,8 @@ struct run_options {
 	char **env, **env_file, **add_host, **label;
 	int64_t graceful_shutdown_ns;
 	char *accel; /* "auto", "kvm", "tcg" */
+	bool no_template, no_template_build;
+	enum timings_format timings;
 
 	/* by run_options_resolve() */
 	char **words;	    /* entrypoint and command; NULL with an empty command */
@@ -52,6 +55,7 @@ void run_options_done(void *options);
 int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err);
 
 /* Composes the command from the operands `words` (NULL-ended) and the image's config, reads --env
- * and --env-file, checks --add-host, and fills the rest of the options and the spec. */
+ * and --env-file, checks --add-host, and fills the rest of the options and the spec.
+ * MATCHLOCK_TEMPLATE_BUILD=0 is --no-template-build. */
 int run_options_resolve(struct run_options *options, char *const *words,
 			const struct image_config *image, struct err *err);
