@@ -6,6 +6,7 @@
  */
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "crypto/digest.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -27,5 +28,6 @@ int main(int argc, char **argv)
 {
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	digest_alone();
 	return cli_main(&matchlock_command, argc, argv);
 }

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,11 @@ static void hash_text(const unsigned char hash[HASH_SIZE], char ret_text[DIGEST_
 		*at++ = digits[hash[i] & 15];
 	}
 	*at = '\0';
+}
+
+void digest_alone(void)
+{
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 }
 
 struct digest *digest_new(void)
