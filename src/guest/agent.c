@@ -5,8 +5,8 @@
  *
  * Happy path: port, SETUP, any number of EXEC, SHUTDOWN.  PREPARE, before or after SETUP, brings it
  * back to where the next thing it hears is SETUP, on a channel that has no past: there it is saved.
- *  The end: SIGTERM to all and the grace,
- * then SIGKILL; the commands' last output; file systems unmounted; DONE; reset.
+ * The end: SIGTERM to all and the grace, then SIGKILL; the commands' last output; file systems
+ * unmounted; DONE; reset.
  *
  * Failure modes: a failed SETUP is answered and the VM waits to be ended; a channel that breaks
  * (the host is gone) or a container that dies unasked end the VM, with a line on the console, after
@@ -57,7 +57,7 @@ struct agent {
 	enum agent_state state;
 	struct agent_setup setup;
 	struct container *container;
-	int etc_fds[ETC_FILES]; /* in a template with a container */
+	int etc_fds[ETC_FILES]; /* of a template with a container and its clones; else -1 */
 	struct session_set *sessions;
 	uv_poll_t reports, container_exit;
 	struct mux_stream *setup_stream;
@@ -99,6 +99,7 @@ static void power_off(struct agent *agent)
 {
 	struct err err;
 
+	etc_files_close(agent->etc_fds); /* they would keep the disk busy */
 	if (disks_unmount(agent->setup.disks, agent->setup.disk_count, &err) < 0)
 		console_log("shutdown: %s", err.msg);
 	sync();
@@ -270,6 +271,8 @@ static void open_setup(struct agent *agent, struct mux_stream *stream, struct vi
 
 /* --- a template --- */
 
+static const char not_ready[] = "the VM is not ready or is being shut down";
+
 static void open_channel(void *ctx);
 
 static int prepare(struct agent *agent, struct view request, struct err *err)
@@ -278,7 +281,8 @@ static int prepare(struct agent *agent, struct view request, struct err *err)
 
 	if (agent_prepare_unpack(request, &prepare, err) < 0)
 		return -1;
-	if (agent->state == STATE_READY) {
+	if (agent->container) {
+		etc_files_close(agent->etc_fds);
 		if (container_open_etc(agent->container, agent->etc_fds, err) < 0)
 			return -1;
 		return session_set_prepare(agent->sessions, &prepare, err);
@@ -294,7 +298,7 @@ static void open_prepare(struct agent *agent, struct mux_stream *stream, struct 
 	struct err err;
 
 	if (agent->state != STATE_NEW && agent->state != STATE_READY) {
-		session_refuse(stream, 1, "the VM is being shut down");
+		session_refuse(stream, 1, not_ready);
 		return;
 	}
 	if (prepare(agent, request, &err) < 0) {
@@ -317,9 +321,8 @@ static const struct {
 	const char *refusal;
 } kinds[] = {
 	[AGENT_SETUP] = {STATE_NEW, open_setup, "the VM has been set up already"},
-	[AGENT_EXEC] = {STATE_READY, NULL, "the VM is not ready or is being shut down"},
-	[AGENT_SHUTDOWN] = {STATE_READY, open_shutdown,
-			    "the VM is not ready or is being shut down"},
+	[AGENT_EXEC] = {STATE_READY, NULL, not_ready},
+	[AGENT_SHUTDOWN] = {STATE_READY, open_shutdown, not_ready},
 };
 
 static void on_opened(void *ctx, struct mux_stream *stream, uint8_t kind, struct view request)
@@ -374,6 +377,8 @@ void agent_run(void)
 	uv_timer_init(&agent->loop, &agent->deadline);
 	uv_check_init(&agent->loop, &agent->settled);
 	agent->deadline.data = agent->settled.data = agent;
+	for (size_t i = 0; i < ETC_FILES; i++)
+		agent->etc_fds[i] = -1;
 	open_channel(agent);
 	uv_run(&agent->loop, UV_RUN_DEFAULT);
 	console_fatal("the event loop ended");

@@ -19,7 +19,8 @@ struct container;
 
 /* The descriptors of a command, as they go to the init; -1 = none. */
 enum container_fd {
-	CONTAINER_STATUS, /* a packed agent_failed comes here, or nothing once the command runs */
+	CONTAINER_STATUS, /* a packed agent_failed comes here, or nothing once the command runs;
+			   * before that CONTAINER_READY of a process that waits */
 	CONTAINER_GO, /* a process that waits: its packed agent_exec comes here, up to the end */
 	CONTAINER_CGROUP,
 	CONTAINER_STDIN,
@@ -27,6 +28,8 @@ enum container_fd {
 	CONTAINER_STDERR,
 	CONTAINER_FDS
 };
+
+#define CONTAINER_READY '\1'
 
 struct container_exec {
 	unsigned id;

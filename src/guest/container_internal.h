@@ -39,7 +39,5 @@ struct container_init_fds {
 	int ready; /* one byte CONTAINER_READY, or a text that says what failed */
 };
 
-#define CONTAINER_READY '\1'
-
 /* Runs the init, in the new process.  Does not return. */
 ML_NORETURN void container_init(const struct agent_setup *setup, struct container_init_fds fds);

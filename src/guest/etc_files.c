@@ -118,6 +118,14 @@ int etc_files_open(unsigned mask, int ret_fds[ETC_FILES], struct err *err)
 	return 0;
 }
 
+void etc_files_close(int fds[ETC_FILES])
+{
+	for (unsigned i = 0; i < ETC_FILES; i++) {
+		auto_close_(&fds[i]);
+		fds[i] = -1;
+	}
+}
+
 int etc_files_rewrite(const struct agent_setup *before, const struct agent_setup *setup,
 		      const int fds[ETC_FILES], struct err *err)
 {

@@ -20,6 +20,9 @@ int etc_files_write(const struct agent_setup *setup, unsigned *ret_mask, struct 
  * container. */
 int etc_files_open(unsigned mask, int ret_fds[ETC_FILES], struct err *err);
 
+/* Closes those that are open; all are -1 then. */
+void etc_files_close(int fds[ETC_FILES]);
+
 /* In a clone: writes anew what differs from what `before` said.  In place, on files that are open,
  * this is a twentieth of the work of replacing them. */
 int etc_files_rewrite(const struct agent_setup *before, const struct agent_setup *setup,

@@ -4,8 +4,9 @@
  * the container's init.  Happy path: session and terminal or pipes, working directory, user,
  * environment, then `sh -c COMMAND` where the image has a shell, else the words themselves.
  *
- * A process that waits (guest/waiting.h) does all that its user and directory allow, then reads the
- * rest of its request to the end of the pipe; nothing there: it is not needed.
+ * A process that waits (guest/waiting.h) does all that its user and directory allow, says so by the
+ * byte CONTAINER_READY, then reads the rest of its request to the end of the pipe; nothing there:
+ * it is not needed.
  *
  * Failure modes and their exit codes, as shells have them: 127 no such command (or user, group),
  * 126 it cannot be executed, 1 everything else, such as a missing working directory.
@@ -183,12 +184,13 @@ static unsigned exit_code_of(int errnum)
 	}
 }
 
-/* Returns only if it failed: the exit code. */
-static unsigned execute(const struct agent_exec *exec, struct err *err)
+/* Returns only if it failed: the exit code.  `default_shell`, or NULL: what `sh` is on
+ * DEFAULT_PATH, if that is known. */
+static unsigned execute(const struct agent_exec *exec, const char *default_shell, struct err *err)
 {
 	const char *path = strv_getenv(exec->env, "PATH");
-	bool denied;
-	AUTO_FREE char *shell = find_program("sh", path, &denied);
+	bool known = default_shell && strcmp(path, DEFAULT_PATH) == 0, denied;
+	AUTO_FREE char *shell = known ? xstrdup(default_shell) : find_program("sh", path, &denied);
 	AUTO_FREE char *program = NULL;
 
 	if (shell) {
@@ -210,15 +212,17 @@ static unsigned execute(const struct agent_exec *exec, struct err *err)
 }
 
 /* The request that a waiting process was made for is followed by the real one. */
-static int await_request(int go_fd, struct agent_exec *exec, struct err *err)
+static int await_request(const struct exec_task *task, struct agent_exec *exec, struct err *err)
 {
 	AUTO_BUF struct buf request = BUF_INIT(LIMIT_MESSAGE_TO_GUEST);
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const char ready = CONTAINER_READY;
 
 	if (null_fd < 0)
 		return err_sys(err, errno, "open '/dev/null'");
 	prctl(PR_SET_NAME, "waiting");
-	if (fd_read_to_end(go_fd, &request, "arguments", err) < 0)
+	if (fd_write_all(task->fds[CONTAINER_STATUS], &ready, 1, "status", err) < 0 ||
+	    fd_read_to_end(task->fds[CONTAINER_GO], &request, "arguments", err) < 0)
 		return -1;
 	if (request.len == 0)
 		_exit(0);
@@ -232,10 +236,12 @@ static int await_request(int go_fd, struct agent_exec *exec, struct err *err)
 /* Returns only if it failed: the exit code. */
 static unsigned run(const struct exec_task *task, struct err *err)
 {
+	AUTO_FREE char *shell = NULL;
 	struct agent_exec exec;
 	struct user user;
 	struct err ignored;
 	sigset_t none;
+	bool denied;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -252,10 +258,13 @@ static unsigned run(const struct exec_task *task, struct err *err)
 		err_wrap_(err, "matchlock");
 		return EXIT_NOT_FOUND;
 	}
-	if (task->fds[CONTAINER_GO] >= 0 && await_request(task->fds[CONTAINER_GO], &exec, err) < 0)
-		return EXIT_FAILED;
+	if (task->fds[CONTAINER_GO] >= 0) {
+		shell = find_program("sh", DEFAULT_PATH, &denied);
+		if (await_request(task, &exec, err) < 0)
+			return EXIT_FAILED;
+	}
 	complete_env(&exec, &user);
-	return execute(&exec, err);
+	return execute(&exec, shell, err);
 }
 
 void exec_child(const struct exec_task *task)

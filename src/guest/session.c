@@ -11,7 +11,8 @@
  * Cancelled (the host closed the stream): SIGTERM to the whole group (SIGHUP too where its terminal
  * is gone), output is thrown away, SIGKILL to the group after the grace.
  *
- * Failure modes: the command cannot be started: FAILED with what its child says.
+ * Failure modes: the command cannot be started: FAILED with what its child says, when that has
+ * ended.
  */
 #include "guest/session_internal.h"
 
@@ -250,6 +251,16 @@ static const struct mux_stream_ops session_ops = {
 
 /* --- starting --- */
 
+/* Said once its process is gone too, so that who is told can go on as if nothing had been. */
+static void check_failed(struct session *s)
+{
+	if (s->failure.len == 0 || !s->exited || !s->stream)
+		return;
+	mux_message(s->stream, AGENT_FAILED, (struct view){s->failure.ptr, s->failure.len});
+	close_stream(s);
+	session_close_all(s);
+}
+
 static void on_status(uv_poll_t *poll, int poll_status, int events)
 {
 	struct session *s = poll->data;
@@ -264,9 +275,8 @@ static void on_status(uv_poll_t *poll, int poll_status, int events)
 	if (!s->stream)
 		return;
 	if (got > 0) {
-		mux_message(s->stream, AGENT_FAILED, (struct view){text, (size_t)got});
-		close_stream(s);
-		session_close_all(s);
+		buf_put(&s->failure, text, (size_t)got);
+		check_failed(s);
 		return;
 	}
 	s->started = true;
@@ -284,6 +294,7 @@ struct session *session_new(struct session_set *set, unsigned id, struct session
 
 	s->set = set;
 	s->id = id;
+	s->failure = (struct buf)BUF_INIT(PIPE_BUF);
 	s->next = set->first;
 	set->first = s;
 	s->status.data = s->timer.data = s;
@@ -318,7 +329,6 @@ struct session *session_new(struct session_set *set, unsigned id, struct session
 
 void session_attach(struct session *s, struct mux_stream *stream)
 {
-	s->asked_ns = clock_monotonic_ns();
 	s->stream = s->in.stream = stream;
 	for (size_t i = 0; i < SESSION_OUTPUTS; i++)
 		s->out[i].stream = stream;
@@ -333,5 +343,6 @@ void session_exited(struct session *s, int wait_status)
 	s->wait_status = wait_status;
 	for (size_t i = 0; i < SESSION_OUTPUTS; i++)
 		session_output_mark(&s->out[i]);
+	check_failed(s);
 	check_end(s);
 }

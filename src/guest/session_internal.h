@@ -27,7 +27,8 @@ struct session {
 	uint64_t tail_end; /* loop time after which the tail is not waited for; 0 = not yet known */
 	uv_poll_t status;
 	int status_fd;
-	uv_timer_t timer; /* of the tail, or of the grace */
+	struct buf failure; /* a packed agent_failed; empty = none */
+	uv_timer_t timer;   /* of the tail, or of the grace */
 	struct session_input in;
 	struct session_output out[SESSION_OUTPUTS];
 	unsigned handles; /* that libuv still holds */

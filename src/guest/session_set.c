@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "guest/cgroup.h"
 #include "guest/console.h"
@@ -20,8 +21,12 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { WAITER_DEADLINE_MS = 10000 };
 
 struct session_set *session_set_new(uv_loop_t *loop, struct channel *channel,
 				    struct container *container)
@@ -66,6 +71,7 @@ void session_set_sweep(struct session_set *set)
 		}
 		cgroup_remove(s->id);
 		*link = s->next;
+		buf_done(&s->failure);
 		free(s);
 	}
 }
@@ -94,6 +100,21 @@ static int fork_session(struct session_set *set, const struct agent_exec *exec, 
 	return 0;
 }
 
+/* Waits until the process waits.  One that cannot (no such user, no such directory) is left to end:
+ * the first command then starts the ordinary way, and fails by the same reason or by none. */
+static void await_waiter(struct session_set *set)
+{
+	struct pollfd status = {.fd = set->waiter->status_fd, .events = POLLIN};
+	char answer[PIPE_BUF];
+
+	if (poll(&status, 1, WAITER_DEADLINE_MS) == 1 &&
+	    read(status.fd, answer, sizeof(answer)) == 1 && answer[0] == CONTAINER_READY)
+		return;
+	console_log("prepare: no process waits");
+	waiting_end(&set->waiting);
+	session_close_all(STEAL(set->waiter));
+}
+
 int session_set_prepare(struct session_set *set, const struct agent_prepare *prepare,
 			struct err *err)
 {
@@ -103,6 +124,8 @@ int session_set_prepare(struct session_set *set, const struct agent_prepare *pre
 	int go_fd;
 
 	session_set_sweep(set);
+	if (set->waiter)
+		return err_set(err, ERR_CONFLICT, "a process waits already");
 	if (set->first)
 		return err_set(err, ERR_CONFLICT, "commands still run");
 	if (!prepare->waiting)
@@ -112,6 +135,7 @@ int session_set_prepare(struct session_set *set, const struct agent_prepare *pre
 			 err) < 0)
 		return -1;
 	waiting_begin(&set->waiting, prepare, go_fd);
+	await_waiter(set);
 	return 0;
 }
 
@@ -146,6 +170,7 @@ static int start(struct session_set *set, struct mux_stream *stream, struct view
 		 struct err *err)
 {
 	AUTO(agent_exec_done) struct agent_exec exec = {0};
+	uint64_t asked = clock_monotonic_ns();
 	struct session *s;
 
 	if (agent_exec_unpack(request, &exec, err) < 0)
@@ -155,6 +180,7 @@ static int start(struct session_set *set, struct mux_stream *stream, struct view
 	s = take_waiter(set, &exec, request);
 	if (!s && fork_session(set, &exec, request, NULL, &s, err) < 0)
 		return -1;
+	s->asked_ns = asked;
 	s->terminal = exec.flags & AGENT_EXEC_TTY;
 	s->grace_ms = exec.grace_ms;
 	session_attach(s, stream);

@@ -254,6 +254,103 @@ static void test_confinement(struct guest_vm *vm, const struct files *files)
 	       .input = {program.ptr, program.len});
 }
 
+/* The control group of a command says which process it is: they are numbered. */
+static unsigned group_of(struct guest_vm *vm, struct guest_run run)
+{
+	unsigned id = 0;
+
+	run.command = "cat /proc/self/cgroup";
+	guest_vm_run(vm, &run);
+	sscanf(run.out.ptr, "0::/exec-%u", &id);
+	CHECK(run.exited && id > 0);
+	guest_run_done(&run);
+	return id;
+}
+
+static void check_refused(struct guest_vm *vm, uint8_t kind, struct view request, const char *why)
+{
+	char text[GUEST_TEXT];
+
+	CHECK(guest_vm_ask(vm, kind, request, text) == AGENT_FAILED);
+	CHECK_STR(text, why);
+}
+
+static void prepare(struct guest_vm *vm, struct agent_prepare prepare, const char *refusal)
+{
+	char text[GUEST_TEXT];
+	bool prepared = guest_vm_prepare(vm, &prepare, text);
+
+	CHECK(prepared == !refusal);
+	CHECK_STR(text, refusal ? refusal : "");
+}
+
+static void test_waiting(struct guest_vm *vm)
+{
+	char nobody[] = "nosuch", etc[] = "/etc";
+	const struct agent_prepare here = {.waiting = true};
+	unsigned before = group_of(vm, (struct guest_run){.command = NULL});
+
+	TEST("the first command is taken by the process that waits, the next is not");
+	prepare(vm, here, NULL);
+	guest_vm_setup_again(vm);
+	CHECK(group_of(vm, (struct guest_run){.command = NULL}) == before + 1);
+	CHECK(group_of(vm, (struct guest_run){.command = NULL}) == before + 2);
+	TEST("what it was not made for it does not take, and is not seen again");
+	for (unsigned i = 0; i < 3; i++) {
+		const struct guest_run other[] = {
+			{.user = "1234"}, {.cwd = "/"}, {.terminal = true}};
+
+		before = group_of(vm, (struct guest_run){.command = NULL});
+		prepare(vm, here, NULL);
+		guest_vm_setup_again(vm);
+		CHECK(group_of(vm, other[i]) == before + 2);
+	}
+	prepare(vm, here, NULL);
+	guest_vm_setup_again(vm);
+	EXPECT(vm, 0, "0", "ps -o comm | grep -cE 'waiting|agent'; true", .terminal = true);
+	TEST("a process that cannot wait is none");
+	before = group_of(vm, (struct guest_run){.command = NULL});
+	prepare(vm, (struct agent_prepare){.waiting = true, .user = nobody}, NULL);
+	guest_vm_setup_again(vm);
+	EXPECT(vm, 127, "matchlock: user \"nosuch\" not found", "true", .user = "nosuch");
+	TEST("its directory");
+	prepare(vm, (struct agent_prepare){.waiting = true, .cwd = etc}, NULL);
+	guest_vm_setup_again(vm);
+	EXPECT(vm, 0, "/etc", "pwd", .cwd = "/etc");
+}
+
+static void test_refusals(struct guest_vm *vm)
+{
+	struct guest_run background = {.command = "sleep 1237 & echo $!"};
+	const struct agent_prepare waits = {.waiting = true};
+
+	TEST("a VM in which a command runs is not prepared");
+	guest_vm_run(vm, &background);
+	guest_run_done(&background);
+	prepare(vm, waits, "commands still run");
+	EXPECT(vm, 0, "", "kill $(pidof sleep)");
+	TEST("requests that make no sense are refused, and do no harm");
+	check_refused(vm, AGENT_PREPARE, VIEW_LIT(""), "prepare message: malformed");
+	check_refused(vm, AGENT_PREPARE, VIEW_LIT("\2"), "prepare message: malformed");
+	check_refused(vm, AGENT_PREPARE, VIEW_LIT("\1\377\377\377\377"),
+		      "prepare message: malformed");
+	check_refused(vm, AGENT_SETUP, VIEW_LIT(""), "the VM has been set up already");
+	prepare(vm, waits, NULL);
+	TEST("what is prepared waits for SETUP and nothing else");
+	check_refused(vm, AGENT_EXEC, VIEW_LIT(""), "the VM is not ready or is being shut down");
+	check_refused(vm, AGENT_SHUTDOWN, VIEW_LIT(""),
+		      "the VM is not ready or is being shut down");
+	prepare(vm, waits, "a process waits already");
+	guest_vm_setup_again(vm);
+	EXPECT(vm, 0, "ready", "echo ready");
+}
+
+static void test_prepare(struct guest_vm *vm)
+{
+	test_waiting(vm);
+	test_refusals(vm);
+}
+
 static void copy_upper(const struct files *files, const char *to)
 {
 	AUTO_FD int from_fd = open(files->upper, O_RDONLY | O_CLOEXEC);
@@ -287,6 +384,7 @@ static struct guest_vm *boot(const struct files *files, bool privileged, uint64_
 		.kernel = files->kernel,
 		.initramfs = files->initramfs,
 		.console = console,
+		.cache_dir = files->dir,
 		.disks = disks,
 		.disk_count = privileged ? ARRAY_SIZE(disks) : SMALL_DISKS,
 		.setup = {.hostname = (char *)"vm-test",
@@ -296,7 +394,7 @@ static struct guest_vm *boot(const struct files *files, bool privileged, uint64_
 			  .cpu_quota_us = quota_us},
 	};
 	struct guest_vm *vm;
-	char text[504];
+	char text[GUEST_TEXT];
 
 	copy_upper(files, upper);
 	copy_upper(files, data);
@@ -406,6 +504,15 @@ int main(int argc, char **argv)
 	test_background(vm);
 	test_system(vm);
 	test_confinement(vm, &files);
+	printf("# the same by a process that waits\n");
+	guest_vm_make_wait(vm, true);
+	test_plain(vm);
+	test_stdin(vm);
+	test_users(vm);
+	test_signals(vm);
+	test_system(vm);
+	guest_vm_make_wait(vm, false);
+	test_prepare(vm);
 	test_end(vm, &files);
 	test_privileged(&files);
 	test_death(&files);
