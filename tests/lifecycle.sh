@@ -174,10 +174,10 @@ is "$(ml inspect crash | jq -r .lifecycle.last_error)" \
 refuses "VM $id is not running" kill crash
 until_true sh -c "! kill -0 $vmm 2>/dev/null"
 # A VM that lives on without its owner cannot be had; a process of the same kind of row can.
-as_user sleep 1000 &
-sleep 0.1
-orphan=$(pgrep -u "$test_uid" -x sleep | tail -1)
-[ "$(id -u)" -eq 0 ] || orphan=$!
+as_user sh -c 'echo $$ >"$HOME/orphan"; exec sleep 1000' >/dev/null &
+until_true test -s "$home/orphan"
+orphan=$(cat "$home/orphan")
+cleanup_fn sh -c "kill $orphan 2>/dev/null"
 start_time=$(sed 's/.*) //' "/proc/$orphan/stat" | cut -d ' ' -f 20)
 as_user sqlite3 "$db" "UPDATE vm_owner SET vmm_pid = $orphan, vmm_start = $((start_time + 1))"
 is "$(ml gc crash)" "$id: cleaned rootfs_remove" "gc removes the disk, and no process with a used pid"
@@ -196,7 +196,7 @@ leaves_nothing "after a crash"
 boot=$(cat /proc/sys/kernel/random/boot_id)
 cat >"$work/owners" <<'END'
 for i in $(seq 50); do
-	sleep 1000 &
+	sleep 1000 >/dev/null 2>&1 &
 	id=$(printf 'vm-%08x' "$i")
 	start=$(sed 's/.*) //' "/proc/$!/stat" | cut -d ' ' -f 20)
 	mkdir -p "$HOME/.matchlock/vms/$id/logs"
