@@ -54,6 +54,17 @@ enum {
 	LIMIT_VM_LOG = 8 * 1024 * 1024,	   /* logs/vm.log, and again logs/vm.log.1 */
 	LIMIT_STDERR_TAIL = 4096,	   /* what is kept of a helper's last words */
 
+	/* the guest's network */
+	LIMIT_NET_BACKLOG = 1024, /* connections that wait to be accepted */
+
+	/* a policy */
+	LIMIT_POLICY_ENTRIES = 4096,	  /* of one kind */
+	LIMIT_POLICY_BYTES = 1024 * 1024, /* of a policy file and all that it includes */
+	LIMIT_POLICY_FILES = 64,	  /* that one includes, itself counted */
+	LIMIT_POLICY_DEPTH = 8,		  /* of includes */
+	LIMIT_HOST_ADDRESSES = 1024,	  /* of the host's own interfaces */
+	LIMIT_RESOLVED = 64,		  /* addresses of one name */
+
 	/* databases */
 	LIMIT_DB_VALUE = 4 * 1024 * 1024, /* one text or blob */
 

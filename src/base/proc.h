@@ -102,6 +102,12 @@ typedef void proc_call_fn(void *arg, void *ret_result);
 int proc_call(proc_call_fn *fn, void *arg, int timeout_ms, void *ret_result, size_t size,
 	      struct err *err);
 
+/* For the function of a proc_call(): moves its process into a user namespace of its own and the
+ * `namespaces` (CLONE_NEWNET|...) that belong to it.  There it is uid and gid 0, the only ones
+ * mapped, and has all capabilities; outside it stays who it was.  ERR_UNAVAILABLE when this host
+ * forbids it: the text says by which lock. */
+int proc_unshare(unsigned namespaces, struct err *err);
+
 /* The absolute path of a program by its name: $PATH, then the usual directories (sbin too, which
  * ordinary users lack).  ERR_NOT_FOUND. */
 int proc_find(const char *program, char **ret_path, struct err *err);

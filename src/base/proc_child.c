@@ -7,6 +7,8 @@
  * the new namespaces and as a child of *our* parent (CLONE_PARENT), so that the caller waits for
  * the real thing; the second maps its uid, enters the private root, drops privileges, arranges its
  * descriptors and executes the program.  A failure is written to the report socket; exec closes it.
+ *
+ * A child that is a function (proc_call) enters its namespaces itself: proc_unshare().
  */
 #include "base/alloc.h"
 #include "base/auto.h"
@@ -19,6 +21,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -104,13 +107,13 @@ static int write_file(const char *path, const char *text, struct child_failure *
 
 /* After a change of uid the files in /proc/self belong to root unless the process is dumpable.  It
  * is so for these three writes only: until exec it is a copy of the parent. */
-static int map_ids(const struct proc_plan *plan, struct child_failure *failure)
+static int map_ids(const char *uid_map, const char *gid_map, struct child_failure *failure)
 {
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
 		return child_fail(failure, "set dumpable", "");
 	if (write_file("/proc/self/setgroups", "deny", failure) < 0 ||
-	    write_file("/proc/self/uid_map", plan->uid_map, failure) < 0 ||
-	    write_file("/proc/self/gid_map", plan->gid_map, failure) < 0)
+	    write_file("/proc/self/uid_map", uid_map, failure) < 0 ||
+	    write_file("/proc/self/gid_map", gid_map, failure) < 0)
 		return -1;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return child_fail(failure, "set dumpable", "");
@@ -177,7 +180,8 @@ static ML_NORETURN void run_program(struct proc_plan *plan)
 	const struct proc_spec *spec = plan->spec;
 	struct child_failure failure = {0};
 
-	if ((spec->namespaces & CLONE_NEWUSER) && map_ids(plan, &failure) < 0)
+	if ((spec->namespaces & CLONE_NEWUSER) &&
+	    map_ids(plan->uid_map, plan->gid_map, &failure) < 0)
 		give_up(plan->report_fd, &failure);
 	if (spec->new_session)
 		setsid(); /* fails only for a group leader, which a fresh child is not */
@@ -212,7 +216,7 @@ void proc_child(const struct proc_plan *parent_plan)
 	/* The exit signal is that of this process, SIGCHLD, because of CLONE_PARENT. */
 	pid = syscall(SYS_clone, (unsigned long)plan.spec->namespaces | CLONE_PARENT, 0, 0, 0, 0);
 	if (pid < 0) {
-		child_fail_(&failure, "make namespaces", "");
+		child_fail_(&failure, PROC_STEP_NAMESPACES, "");
 		give_up(plan.report_fd, &failure);
 	}
 	if (pid == 0)
@@ -220,4 +224,22 @@ void proc_child(const struct proc_plan *parent_plan)
 	report.pid = (pid_t)pid;
 	(void)!write(plan.report_fd, &report, sizeof(report));
 	_exit(0);
+}
+
+int proc_unshare(unsigned namespaces, struct err *err)
+{
+	struct child_failure failure = {0};
+	char uid_map[32], gid_map[32];
+	const char *lock;
+
+	snprintf(uid_map, sizeof(uid_map), "0 %u 1\n", geteuid());
+	snprintf(gid_map, sizeof(gid_map), "0 %u 1\n", getegid());
+	if (unshare((int)(namespaces | CLONE_NEWUSER)) < 0)
+		child_fail_(&failure, PROC_STEP_NAMESPACES, "");
+	else if (map_ids(uid_map, gid_map, &failure) == 0)
+		return 0;
+	lock = proc_namespace_lock(failure.step, failure.errnum);
+	if (lock)
+		return err_set(err, ERR_UNAVAILABLE, "%s: %s", failure.step, lock);
+	return err_sys(err, failure.errnum, "%s %s", failure.step, failure.what);
 }

@@ -8,7 +8,7 @@
 #include <signal.h>
 
 enum {
-	PROC_FDS_MAX = 64, /* descriptors given to one child */
+	PROC_FDS_MAX = 256, /* descriptors given to one child */
 	PROC_NOBODY = 65534,
 	PROC_EXIT_UNSTARTED = 127, /* of a child that never reached its program */
 };
@@ -42,6 +42,9 @@ ML_NORETURN void proc_child(const struct proc_plan *plan);
 void proc_child_signals(void);
 /* Die with the parent, whose pidfd this is; ends at once if it has gone already. */
 void proc_child_tie(int parent_fd);
+
+/* The step of a start that makes them. */
+#define PROC_STEP_NAMESPACES "make namespaces"
 
 /* Why this host may have refused namespaces at `step` with `errnum`, and the remedy; NULL if the
  * step and the number say enough. */

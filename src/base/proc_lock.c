@@ -27,7 +27,7 @@ static long sysctl_number(const char *path)
 
 const char *proc_namespace_lock(const char *step, int errnum)
 {
-	bool making = strcmp(step, "make namespaces") == 0;
+	bool making = strcmp(step, PROC_STEP_NAMESPACES) == 0;
 
 	if (making && (errnum == ENOSPC || errnum == EUSERS)) {
 		if (sysctl_number("/proc/sys/user/max_user_namespaces") == 0)

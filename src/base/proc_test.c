@@ -359,6 +359,30 @@ static void check_call(void)
 	CHECK(waitpid(-1, NULL, WNOHANG) < 0);
 }
 
+/* Whether a function in namespaces of its own rules them, and its parent's is another. */
+static void rule_namespaces(void *arg, void *ret_result)
+{
+	struct err err;
+
+	(void)arg;
+	*(bool *)ret_result = proc_unshare(CLONE_NEWUTS, &err) == 0 && getuid() == 0 &&
+			      getgid() == 0 && sethostname("inside", 6) == 0;
+}
+
+static void check_unshare(void)
+{
+	char before[256], after[256];
+	struct err err = {0};
+	bool ruled = false;
+
+	TEST("a function in a child rules namespaces of its own");
+	gethostname(before, sizeof(before));
+	CHECK(proc_call(rule_namespaces, NULL, DEADLINE_MS, &ruled, sizeof(ruled), &err) == 0);
+	CHECK(ruled);
+	gethostname(after, sizeof(after));
+	CHECK_STR(after, before);
+}
+
 static void check_find(void)
 {
 	struct err err = {0};
@@ -385,6 +409,7 @@ int main(void)
 	check_run();
 	check_run_io();
 	check_call();
+	check_unshare();
 	check_find();
 	return tap_done();
 }
