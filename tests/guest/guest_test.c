@@ -4,7 +4,7 @@
  * SECCOMP_TEST is a static build of guest/seccomp_test.c, run inside; DIRECTORY is for this test's
  * own files.  Four VMs: an ordinary one, a privileged one, two that die.
  */
-#include "guest_vm.h"
+#include "fixture.h"
 
 #include "base/alloc.h"
 #include "base/auto.h"
@@ -16,40 +16,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MIB = 1024 * 1024, SMALL_DISKS = 3 };
-
-struct files {
-	const char *kernel, *initramfs, *upper, *base, *modules, *seccomp_test, *dir;
-};
-
-/* Runs `command` and checks its whole output (both channels; ends trimmed) and exit code. */
-static void expect(struct guest_vm *vm, struct guest_run run, unsigned code, const char *output)
-{
-	AUTO_FREE char *text = NULL;
-	size_t len;
-
-	guest_vm_run(vm, &run);
-	text = xasprintf("%s%s%s", run.failed ? run.text : "", run.out.ptr, run.err.ptr);
-	len = strlen(text);
-	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-		text[--len] = '\0';
-	CHECK_STR(text, output);
-	if (run.code != code)
-		printf("# exit code %u\n", run.code);
-	CHECK(run.code == code);
-	CHECK(run.failed || run.exited);
-	guest_run_done(&run);
-}
-
-#define EXPECT(vm, code, output, ...) \
-	expect(vm, (struct guest_run){.command = __VA_ARGS__}, code, output)
-
 /* For the duration of one statement only. */
 #define words(a, b, c)                                      \
 	(char *[])                                          \
 	{                                                   \
 		(char *)(a), (char *)(b), (char *)(c), NULL \
 	}
+
+enum { MIB = 1024 * 1024 };
 
 static void test_plain(struct guest_vm *vm)
 {
@@ -233,7 +207,7 @@ static void test_limits(struct guest_vm *vm)
 	       "echo max 2>/dev/null >/sys/fs/cgroup/cpu.max; cat /sys/fs/cgroup/cpu.max");
 }
 
-static void test_confinement(struct guest_vm *vm, const struct files *files)
+static void test_confinement(struct guest_vm *vm, const struct guest_files *files)
 {
 	AUTO_BUF struct buf program = BUF_INIT(8 * MIB);
 	struct err err;
@@ -254,159 +228,7 @@ static void test_confinement(struct guest_vm *vm, const struct files *files)
 	       .input = {program.ptr, program.len});
 }
 
-/* The control group of a command says which process it is: they are numbered. */
-static unsigned group_of(struct guest_vm *vm, struct guest_run run)
-{
-	unsigned id = 0;
-
-	run.command = "cat /proc/self/cgroup";
-	guest_vm_run(vm, &run);
-	sscanf(run.out.ptr, "0::/exec-%u", &id);
-	CHECK(run.exited && id > 0);
-	guest_run_done(&run);
-	return id;
-}
-
-static void check_refused(struct guest_vm *vm, uint8_t kind, struct view request, const char *why)
-{
-	char text[GUEST_TEXT];
-
-	CHECK(guest_vm_ask(vm, kind, request, text) == AGENT_FAILED);
-	CHECK_STR(text, why);
-}
-
-static void prepare(struct guest_vm *vm, struct agent_prepare prepare, const char *refusal)
-{
-	char text[GUEST_TEXT];
-	bool prepared = guest_vm_prepare(vm, &prepare, text);
-
-	CHECK(prepared == !refusal);
-	CHECK_STR(text, refusal ? refusal : "");
-}
-
-static void test_waiting(struct guest_vm *vm)
-{
-	char nobody[] = "nosuch", etc[] = "/etc";
-	const struct agent_prepare here = {.waiting = true};
-	unsigned before = group_of(vm, (struct guest_run){.command = NULL});
-
-	TEST("the first command is taken by the process that waits, the next is not");
-	prepare(vm, here, NULL);
-	guest_vm_setup_again(vm);
-	CHECK(group_of(vm, (struct guest_run){.command = NULL}) == before + 1);
-	CHECK(group_of(vm, (struct guest_run){.command = NULL}) == before + 2);
-	TEST("what it was not made for it does not take, and is not seen again");
-	for (unsigned i = 0; i < 3; i++) {
-		const struct guest_run other[] = {
-			{.user = "1234"}, {.cwd = "/"}, {.terminal = true}};
-
-		before = group_of(vm, (struct guest_run){.command = NULL});
-		prepare(vm, here, NULL);
-		guest_vm_setup_again(vm);
-		CHECK(group_of(vm, other[i]) == before + 2);
-	}
-	prepare(vm, here, NULL);
-	guest_vm_setup_again(vm);
-	EXPECT(vm, 0, "0", "ps -o comm | grep -cE 'waiting|agent'; true", .terminal = true);
-	TEST("a process that cannot wait is none");
-	before = group_of(vm, (struct guest_run){.command = NULL});
-	prepare(vm, (struct agent_prepare){.waiting = true, .user = nobody}, NULL);
-	guest_vm_setup_again(vm);
-	EXPECT(vm, 127, "matchlock: user \"nosuch\" not found", "true", .user = "nosuch");
-	TEST("its directory");
-	prepare(vm, (struct agent_prepare){.waiting = true, .cwd = etc}, NULL);
-	guest_vm_setup_again(vm);
-	EXPECT(vm, 0, "/etc", "pwd", .cwd = "/etc");
-}
-
-static void test_refusals(struct guest_vm *vm)
-{
-	struct guest_run background = {.command = "sleep 1237 & echo $!"};
-	const struct agent_prepare waits = {.waiting = true};
-
-	TEST("a VM in which a command runs is not prepared");
-	guest_vm_run(vm, &background);
-	guest_run_done(&background);
-	prepare(vm, waits, "commands still run");
-	EXPECT(vm, 0, "", "kill $(pidof sleep)");
-	TEST("requests that make no sense are refused, and do no harm");
-	check_refused(vm, AGENT_PREPARE, VIEW_LIT(""), "prepare message: malformed");
-	check_refused(vm, AGENT_PREPARE, VIEW_LIT("\2"), "prepare message: malformed");
-	check_refused(vm, AGENT_PREPARE, VIEW_LIT("\1\377\377\377\377"),
-		      "prepare message: malformed");
-	check_refused(vm, AGENT_SETUP, VIEW_LIT(""), "the VM has been set up already");
-	prepare(vm, waits, NULL);
-	TEST("what is prepared waits for SETUP and nothing else");
-	check_refused(vm, AGENT_EXEC, VIEW_LIT(""), "the VM is not ready or is being shut down");
-	check_refused(vm, AGENT_SHUTDOWN, VIEW_LIT(""),
-		      "the VM is not ready or is being shut down");
-	prepare(vm, waits, "a process waits already");
-	guest_vm_setup_again(vm);
-	EXPECT(vm, 0, "ready", "echo ready");
-}
-
-static void test_prepare(struct guest_vm *vm)
-{
-	test_waiting(vm);
-	test_refusals(vm);
-}
-
-static void copy_upper(const struct files *files, const char *to)
-{
-	AUTO_FD int from_fd = open(files->upper, O_RDONLY | O_CLOEXEC);
-	AUTO_FD int to_fd = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	struct err err;
-
-	if (from_fd < 0 || to_fd < 0 || fd_copy_sparse(from_fd, to_fd, to, &err) < 0) {
-		printf("Bail out! copy of the upper disk\n");
-		exit(1);
-	}
-}
-
-/* Boots a VM with fresh disks below files->dir; a privileged one has a second layer (the tree of
- * the modules), a disk that it does not use and a data disk. */
-static struct guest_vm *boot(const struct files *files, bool privileged, uint64_t quota_us)
-{
-	AUTO_FREE char *console = xasprintf("%s/console", files->dir);
-	AUTO_FREE char *upper = xasprintf("%s/upper.ext4", files->dir);
-	AUTO_FREE char *data = xasprintf("%s/data.ext4", files->dir);
-	char *dns[] = {(char *)"8.8.8.8", (char *)"8.8.4.4", NULL};
-	char *hosts[] = {(char *)"10.0.0.10 api.internal", NULL};
-	const struct guest_disk disks[] = {
-		{upper, {AGENT_DISK_UPPER, false, (char *)""}},
-		{files->base, {AGENT_DISK_LAYER, true, (char *)""}},
-		{files->modules, {AGENT_DISK_MODULES, true, (char *)""}},
-		{files->base, {AGENT_DISK_UNUSED, true, (char *)""}},
-		{files->modules, {AGENT_DISK_LAYER, true, (char *)""}},
-		{data, {AGENT_DISK_DATA, false, (char *)"/srv/new/data"}},
-	};
-	struct guest_vm_spec spec = {
-		.kernel = files->kernel,
-		.initramfs = files->initramfs,
-		.console = console,
-		.cache_dir = files->dir,
-		.disks = disks,
-		.disk_count = privileged ? ARRAY_SIZE(disks) : SMALL_DISKS,
-		.setup = {.hostname = (char *)"vm-test",
-			  .dns = dns,
-			  .hosts = hosts,
-			  .privileged = privileged,
-			  .cpu_quota_us = quota_us},
-	};
-	struct guest_vm *vm;
-	char text[GUEST_TEXT];
-
-	copy_upper(files, upper);
-	copy_upper(files, data);
-	memset(spec.setup.machine_id, 0xab, sizeof(spec.setup.machine_id));
-	if (!guest_vm_start(&spec, &vm, text)) {
-		printf("Bail out! set-up: %s\n", text);
-		exit(1);
-	}
-	return vm;
-}
-
-static bool is_clean(const struct files *files, const char *disk)
+static bool is_clean(const struct guest_files *files, const char *disk)
 {
 	AUTO_FREE char *command = xasprintf(
 		"PATH=$PATH:/sbin:/usr/sbin; e2fsck -fn %s/%s >/dev/null 2>&1", files->dir, disk);
@@ -414,17 +236,17 @@ static bool is_clean(const struct files *files, const char *disk)
 	return system(command) == 0;
 }
 
-static bool upper_holds(const struct files *files, const char *path, const char *text)
+static bool upper_holds(const struct guest_files *files, const char *path, const char *text)
 {
-	AUTO_FREE char *command =
-		xasprintf("PATH=$PATH:/sbin:/usr/sbin; test \"$(debugfs -R 'cat %s' %s/upper.ext4 "
-			  "2>/dev/null)\" = '%s'",
-			  path, files->dir, text);
+	AUTO_FREE char *command = xasprintf(
+		"PATH=$PATH:/sbin:/usr/sbin; test \"$(debugfs -R 'cat %s' %s/vm.upper.ext4 "
+		"2>/dev/null)\" = '%s'",
+		path, files->dir, text);
 
 	return system(command) == 0;
 }
 
-static void test_end(struct guest_vm *vm, const struct files *files)
+static void test_end(struct guest_vm *vm, const struct guest_files *files)
 {
 	uint64_t ms;
 
@@ -434,15 +256,15 @@ static void test_end(struct guest_vm *vm, const struct files *files)
 	       "while :; do sleep 0.1; done) >/dev/null 2>&1 & sleep 0.5");
 	CHECK(guest_vm_stop(vm, 5000, &ms));
 	CHECK(ms < 5000);
-	CHECK(is_clean(files, "upper.ext4"));
+	CHECK(is_clean(files, "vm.upper.ext4"));
 	CHECK(upper_holds(files, "/upper/root/file", "data"));
 	CHECK(upper_holds(files, "/upper/root/bye", "bye"));
 	printf("# %llu ms\n", (unsigned long long)ms);
 }
 
-static void test_privileged(const struct files *files)
+static void test_privileged(const struct guest_files *files)
 {
-	struct guest_vm *vm = boot(files, true, 50000);
+	struct guest_vm *vm = guest_boot(files, true, 50000);
 	uint64_t ms;
 
 	TEST("a privileged sandbox has all capabilities and all devices");
@@ -463,12 +285,12 @@ static void test_privileged(const struct files *files)
 	EXPECT(vm, 0, "", "(trap '' TERM; while :; do sleep 1; done) >/dev/null 2>&1 & sleep 0.5");
 	CHECK(guest_vm_stop(vm, 500, &ms));
 	CHECK(ms >= 500 && ms < 5000);
-	CHECK(is_clean(files, "upper.ext4") && is_clean(files, "data.ext4"));
+	CHECK(is_clean(files, "vm.upper.ext4") && is_clean(files, "vm.data.ext4"));
 }
 
-static void test_death(const struct files *files)
+static void test_death(const struct guest_files *files)
 {
-	struct guest_vm *vm = boot(files, true, 0);
+	struct guest_vm *vm = guest_boot(files, true, 0);
 	struct guest_run run = {.command = "echo c >/proc/sysrq-trigger"};
 
 	TEST("a guest that crashes ends QEMU");
@@ -478,23 +300,17 @@ static void test_death(const struct files *files)
 	CHECK(guest_vm_await_end(vm));
 
 	TEST("a host that is gone ends the guest");
-	vm = boot(files, false, 0);
+	vm = guest_boot(files, false, 0);
 	guest_vm_hang_up(vm);
 	CHECK(guest_vm_await_end(vm));
 }
 
 int main(int argc, char **argv)
 {
-	struct files files;
+	const struct guest_files files = guest_files_of(argc, argv);
 	struct guest_vm *vm;
 
-	if (argc != 8) {
-		fprintf(stderr, "usage: guest_test KERNEL INITRAMFS UPPER BASE MODULES "
-				"SECCOMP_TEST DIRECTORY\n");
-		return 1;
-	}
-	files = (struct files){argv[1], argv[2], argv[3], argv[4], argv[5], argv[6], argv[7]};
-	vm = boot(&files, false, 0);
+	vm = guest_boot(&files, false, 0);
 	test_plain(vm);
 	test_stdin(vm);
 	test_output(vm);
@@ -512,7 +328,6 @@ int main(int argc, char **argv)
 	test_signals(vm);
 	test_system(vm);
 	guest_vm_make_wait(vm, false);
-	test_prepare(vm);
 	test_end(vm, &files);
 	test_privileged(&files);
 	test_death(&files);

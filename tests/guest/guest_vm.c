@@ -197,6 +197,8 @@ uint8_t guest_vm_ask(struct guest_vm *vm, uint8_t kind, struct view request,
 		     &err) < 0)
 		guest_vm_die(vm, err.msg);
 	guest_vm_wait(vm, &answer.closed);
+	if (answer.kind == AGENT_SETUP)
+		channel_flush(vm->channel); /* the clock grows old */
 	return answer.type;
 }
 
