@@ -2,9 +2,9 @@
 /*
  * The base image registers itself: see base_image.h.
  *
- * Happy path: the entry and its blob are what the artefact says, which is found out without a lock
- * by reading both files (a megabyte or two).  Else, under the store's lock, the layer is copied to
- * a temporary name, synced, renamed and saved in the local scope.
+ * Happy path: the entry and its blob are what the artefact says, which is found out without a lock.
+ * Else, under the store's lock, the layer is copied to a temporary name, synced, renamed and saved in
+ * the local scope.
  *
  * Failure modes: those of state/db.h, no space, artefacts that do not read.  A crash leaves a
  * temporary file that the next copy overwrites.  Whatever is wrong with an existing entry or blob
@@ -83,28 +83,16 @@ static int manifest_read(const char *path, struct manifest *manifest, struct err
 	return result < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
-/* True if both files hold the same bytes. */
-static bool files_equal(int a, int b)
+static bool same_size(int a, int b)
 {
-	char from_a[65536], from_b[65536];
 	struct stat st_a, st_b;
-	off_t at = 0;
 
-	if (fstat(a, &st_a) < 0 || fstat(b, &st_b) < 0 || st_a.st_size != st_b.st_size)
-		return false;
-	while (at < st_a.st_size) {
-		ssize_t got = pread(a, from_a, sizeof(from_a), at);
-
-		if (got <= 0 || pread(b, from_b, (size_t)got, at) != got ||
-		    memcmp(from_a, from_b, (size_t)got) != 0)
-			return false;
-		at += got;
-	}
-	return true;
+	return fstat(a, &st_a) == 0 && fstat(b, &st_b) == 0 && st_a.st_size == st_b.st_size;
 }
 
-/* True if the store has what the artefact has.  An entry that cannot be read is not: saving it anew
- * mends it, or says why not. */
+/* True if the store has what the artefact has, by digest and size: this is on the way of each
+ * start, and `image check` is there for damage.  An entry that cannot be read is not: saving it
+ * anew mends it, or says why not. */
 static bool is_current(struct store *store, const char *ref, const struct manifest *manifest,
 		       int erofs)
 {
@@ -115,7 +103,7 @@ static bool is_current(struct store *store, const char *ref, const struct manife
 
 	return blob >= 0 && store_lookup(store, "local", ref, &image, &err) > 0 &&
 	       strcmp(image->digest, manifest->digest) == 0 && image->layer_count == 1 &&
-	       strcmp(image->layers[0], path) == 0 && files_equal(erofs, blob);
+	       strcmp(image->layers[0], path) == 0 && same_size(erofs, blob);
 }
 
 /* Makes a rename in the folder of `path` last. */
