@@ -48,7 +48,7 @@ leaves_nothing "after signals"
 out=$(base --timeout 15 -- sh -c 'while :; do sleep 1; done' 2>&1)
 is "$?" 1 "--timeout: exit 1"
 is "$out" "executing command: context deadline exceeded" "--timeout: the reference's text"
-out=$(base --timeout 1 -- true 2>&1)
+out=$(base --no-template --timeout 1 -- true 2>&1)
 is "$out" "starting sandbox: context deadline exceeded" "--timeout during the boot"
 leaves_nothing "after --timeout"
 

@@ -4,6 +4,7 @@
 #	ml ARG...	runs matchlock as that user, in an empty home
 #	as_user ARG...	runs any program as that user; $drop: the words before one that do it
 #	$work		a scratch folder of that user; $home: the user's home
+#	level ARG...	runs the base image and prints what the sandbox was started from
 #	leaves_nothing NAME: the state directory holds no sandbox and no row, no process runs
 #
 # Run by root the user is one that owns nothing else (uid $test_uid); run by anyone else it is that
@@ -12,6 +13,7 @@
 test_uid=${MATCHLOCK_TEST_UID:-47011}
 work=$(mktemp -d "${TMPDIR:-/tmp}/matchlock-test.XXXXXX")
 cleanup_fn rm -rf "$work"
+cleanup_fn end_builders
 home=$work/home
 mkdir -p "$home" "$work/bin" "$work/lib" "$work/libexec"
 cp "$MATCHLOCK_BUILD/bin/matchlock" "$work/bin/"
@@ -28,6 +30,15 @@ else
 fi
 cd "$work"
 
+# MATCHLOCK_START says from what the sandboxes of a test are to start: a generic template, or cold;
+# without it from the best that there is, which is the image's template from the second run on.
+case ${MATCHLOCK_START:-} in
+generic)
+	export MATCHLOCK_TEMPLATE_BUILD=0
+	HOME=$home $drop "$ml" template create --quiet --generic matchlock/base ;;
+cold) export MATCHLOCK_RUN_NO_TEMPLATE=true ;;
+esac
+
 as_user() {
 	HOME=$home $drop "$@"
 }
@@ -41,11 +52,28 @@ base() {
 	ml run --image matchlock/base "$@"
 }
 
-# The QEMU processes of this test's home, known by the disk that they hold.
+# What a run may leave behind for half a minute: who makes its image's template.
+end_builders() {
+	local pids
+	pids=$(pgrep -f "^$ml template create --background") && kill -9 $pids
+	:
+}
+
+# The last of the lines of "$1" that is of --timings=json.
+level_of() {
+	sed -n 's/^{"started_by":"\([^"]*\)".*/\1/p' "$1" | tail -n 1
+}
+
+level() {
+	base --timings=json "$@" 2>"$work/level.err" >/dev/null
+	level_of "$work/level.err"
+}
+
+# The QEMU processes of this test's sandboxes, known by the disk that they hold.
 vm_processes() {
 	for qemu in $(pgrep qemu-system); do
 		case $(ls -l "/proc/$qemu/fd" 2>/dev/null) in
-		*" $home/"*) echo "$qemu" ;;
+		*" $home/.matchlock/"*) echo "$qemu" ;;
 		esac
 	done
 }
