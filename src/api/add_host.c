@@ -4,26 +4,10 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/ip.h"
 #include "base/text.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
-
-/* The address as text; an IPv4 address in its IPv6 form becomes the IPv4 one. */
-static bool canonical_ip(const char *text, char ret_ip[INET6_ADDRSTRLEN])
-{
-	struct in6_addr v6;
-	struct in_addr v4;
-
-	if (inet_pton(AF_INET, text, &v4) == 1)
-		return inet_ntop(AF_INET, &v4, ret_ip, INET6_ADDRSTRLEN) != NULL;
-	if (inet_pton(AF_INET6, text, &v6) != 1)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&v6))
-		return inet_ntop(AF_INET, &v6.s6_addr[12], ret_ip, INET6_ADDRSTRLEN) != NULL;
-	return inet_ntop(AF_INET6, &v6, ret_ip, INET6_ADDRSTRLEN) != NULL;
-}
 
 /* What would break the line in /etc/hosts. */
 static bool name_ok(const char *name)
@@ -42,7 +26,8 @@ int add_host_parse(const char *text, char **ret_mapping, struct err *err)
 	const char *colon = strchr(text, ':');
 	AUTO_FREE char *shown = text_quoted(text);
 	AUTO_FREE char *name = NULL, *shown_name = NULL, *shown_ip = NULL;
-	char ip[INET6_ADDRSTRLEN];
+	char canonical[IP_TEXT];
+	struct ip ip;
 
 	if (!colon)
 		return err_set(err, ERR_INVALID,
@@ -56,10 +41,11 @@ int add_host_parse(const char *text, char **ret_mapping, struct err *err)
 			       "space, ':' or '#') in %s",
 			       shown_name, shown);
 	shown_ip = text_quoted(colon + 1);
-	if (!canonical_ip(colon + 1, ip))
+	if (!ip_parse(colon + 1, &ip))
 		return err_set(err, ERR_INVALID,
 			       "invalid add-host ip: %s (expected an IPv4 or IPv6 address) in %s",
 			       shown_ip, shown);
-	*ret_mapping = xasprintf("%s:%s", name, ip);
+	ip_format(&ip, canonical);
+	*ret_mapping = xasprintf("%s:%s", name, canonical);
 	return 0;
 }
