@@ -2,6 +2,7 @@
 /* The table of all commands: see cli.h for its columns. */
 #include "cli/commands.h"
 
+#include "cli/cmd_diagnose.h"
 #include "cli/cmd_gc.h"
 #include "cli/cmd_get.h"
 #include "cli/cmd_image_check.h"
@@ -18,6 +19,7 @@
 #include "cli/cmd_pull.h"
 #include "cli/cmd_rm.h"
 #include "cli/cmd_run.h"
+#include "cli/cmd_setup.h"
 #include "cli/cmd_stop.h"
 #include "cli/cmd_system_df.h"
 #include "cli/cmd_template.h"
@@ -213,6 +215,38 @@ static const struct cli_command template_commands[] = {
 	{0},
 };
 
+static const struct cli_command setup_commands[] = {
+	{
+		.name = "linux",
+		.summary = "prepare this host, as root",
+		.text = "Prepares this host, once and as root, so that an ordinary user can run "
+			"sandboxes: installs QEMU by the distribution's package manager, opens "
+			"/dev/net/tun and /dev/kvm to the groups netdev and kvm, also after the "
+			"next boot, and puts the user into them. The program needs no capability, "
+			"and no sysctl and no firewall rule of the host is changed.",
+		.examples = "  sudo matchlock setup linux\n"
+			    "  matchlock setup linux --dry-run\n"
+			    "  sudo matchlock setup linux --user alice --skip-vmm\n",
+		.max_args = CLI_ANY,
+		.options = setup_linux_flags,
+		.options_size = sizeof(struct setup_options),
+		.options_done = setup_options_done,
+		.run = cmd_setup_linux,
+	},
+	{
+		.name = "user",
+		.operands = "<name>",
+		.summary = "put a user into the groups kvm and netdev, as root",
+		.examples = "  sudo matchlock setup user alice\n",
+		.min_args = 1,
+		.max_args = 1,
+		.options = setup_user_flags,
+		.options_size = sizeof(struct setup_user_options),
+		.run = cmd_setup_user,
+	},
+	{0},
+};
+
 static const struct cli_command root_commands[] = {
 	{
 		.name = "run",
@@ -361,6 +395,22 @@ static const struct cli_command root_commands[] = {
 		.options_size = sizeof(struct gc_options),
 		.complete = sandboxes_offer_ids,
 		.run = cmd_gc,
+	},
+	{
+		.name = "setup",
+		.summary = "prepare this host for sandboxes",
+		.children = setup_commands,
+	},
+	{
+		.name = "diagnose",
+		.summary = "tell what keeps sandboxes from running here",
+		.text = "Tries everything that a sandbox needs of this host, and names what mends "
+			"what fails. Exits with 1 if anything fails; what only makes sandboxes "
+			"slower is a warning.",
+		.max_args = CLI_ANY,
+		.options = diagnose_flags,
+		.options_size = sizeof(struct diagnose_options),
+		.run = cmd_diagnose,
 	},
 	{
 		.name = "version",
