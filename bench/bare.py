@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What bench/cold and bench/channel share: the program in a home of its own, and the bare QEMU that
-it is compared with: the same kernel, accelerator and kernel command line, no confinement, no disk."""
+"""What bench/cold, bench/start and bench/channel share: the program in a home of its own, and the
+bare QEMU that it is compared with: the same kernel, accelerator and kernel command line, no
+confinement, no disk."""
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import statistics
 import struct
 import subprocess
 import tempfile
+import time
 
 BUILD = os.environ["MATCHLOCK_BUILD"]
 PROGRAM = os.path.join(BUILD, "bin/matchlock")
@@ -23,12 +25,13 @@ MACHINES = {
 
 class Home:
     """A state and cache directory for the time of a benchmark, warmed up by one run, which also
-    measures the accelerator: `accel` and `tsc_khz` are what it found."""
+    measures the accelerator: `accel` and `tsc_khz` are what it found.  Runs make no templates in
+    it; those that are wanted are made by create()."""
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="matchlock-bench.")
         self.env = dict(os.environ, MATCHLOCK_HOME=self.path + "/home",
-                        MATCHLOCK_CACHE=self.path + "/cache")
+                        MATCHLOCK_CACHE=self.path + "/cache", MATCHLOCK_TEMPLATE_BUILD="0")
         measured = self.path + "/cache/accel"
         for _ in range(WARM_UPS):  # on a busy machine a measurement may fail and is not kept
             subprocess.run([PROGRAM, "run", *IMAGE, "--", "true"], env=self.env, check=True)
@@ -40,6 +43,10 @@ class Home:
 
     def __exit__(self, *_):
         shutil.rmtree(self.path)
+
+    def create(self, *flags):
+        subprocess.run([PROGRAM, "template", "create", "--quiet", *flags, "matchlock/base"],
+                       env=self.env, check=True)
 
 
 def bare_qemu(home, machine, initramfs, memory, words="", options=()):
@@ -94,6 +101,13 @@ def ahead_of_others(pid):
     with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
         for child in file.read().split():
             ahead_of_others(int(child))
+
+
+def timed(command, **options):
+    """The ms that a command takes."""
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, **options)
+    return 1000 * (time.monotonic() - start)
 
 
 def median(values):

@@ -18,17 +18,11 @@ import sqlite3
 import subprocess
 import time
 
-from bare import IMAGE, PROGRAM, Home, bare_qemu, load, median
+from bare import IMAGE, PROGRAM, Home, bare_qemu, load, median, timed
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 TARGET = 1.6
 MEMORY = 512
-
-
-def timed(command, **options):
-    start = time.monotonic()
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, **options)
-    return 1000 * (time.monotonic() - start)
 
 
 def seconds(text):
