@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "guest/console.h"
 #include "guest/container.h"
 #include "guest/disks.h"
@@ -61,6 +62,7 @@ struct agent {
 	struct session_set *sessions;
 	uv_poll_t reports, container_exit;
 	struct mux_stream *setup_stream;
+	uint64_t ready_ns; /* when READY was said; 0 once the host has told the time for it */
 	struct mux_stream *shutdown; /* NULL: none, or the host gave it up */
 	bool container_gone;
 	uv_timer_t deadline; /* of the grace, then of the last output */
@@ -206,6 +208,17 @@ static void watch_container(struct agent *agent)
 	uv_poll_start(&agent->container_exit, UV_READABLE, on_container_exit);
 }
 
+/* How old a clock is that has just come.  The host tells the first when it hears READY: at some
+ * time between our saying so and now, which is long since all of it runs for the first time.  Its
+ * middle is wrong by half of it at most.  The later ones find it warm. */
+static uint64_t clock_age(struct agent *agent)
+{
+	uint64_t age = agent->ready_ns ? (clock_monotonic_ns() - agent->ready_ns) / 2 : 0;
+
+	agent->ready_ns = 0;
+	return age;
+}
+
 /* A wrong clock would be the command's to find out: better none. */
 static void on_setup_message(void *ctx, uint8_t type, struct view payload)
 {
@@ -215,7 +228,8 @@ static void on_setup_message(void *ctx, uint8_t type, struct view payload)
 
 	if (type != AGENT_CLOCK)
 		err_set_(&err, ERR_PROTOCOL, "unexpected message %u", type);
-	else if (agent_clock_unpack(payload, &clock, &err) == 0 && setup_clock(&clock, &err) == 0)
+	else if (agent_clock_unpack(payload, &clock, &err) == 0 &&
+		 setup_clock(&clock, clock_age(agent), &err) == 0)
 		return;
 	console_log("setup: %s", err.msg);
 	session_refuse(STEAL(agent->setup_stream), 1, err.msg);
@@ -267,6 +281,8 @@ static void open_setup(struct agent *agent, struct mux_stream *stream, struct vi
 	mux_accept(stream, &setup_ops, agent);
 	agent_steps_pack(&steps, &took);
 	mux_message(stream, AGENT_READY, (struct view){steps.ptr, steps.len});
+	agent->ready_ns = clock_monotonic_ns();
+	channel_flush(agent->channel);
 }
 
 /* --- a template --- */

@@ -79,10 +79,11 @@ static int add_entropy(const struct agent_setup *setup, struct err *err)
 	return 0;
 }
 
-int setup_clock(const struct agent_clock *clock, struct err *err)
+int setup_clock(const struct agent_clock *clock, uint64_t age_ns, struct err *err)
 {
-	const struct timespec now = {(time_t)(clock->wall_ns / 1000000000u),
-				     (long)(clock->wall_ns % 1000000000u)};
+	const uint64_t wall_ns = clock->wall_ns + age_ns;
+	const struct timespec now = {(time_t)(wall_ns / 1000000000u),
+				     (long)(wall_ns % 1000000000u)};
 	struct timespec ours;
 	int64_t ahead;
 

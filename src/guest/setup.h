@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 
+#include <stdint.h>
+
 struct agent_clock;
 struct agent_setup;
 struct agent_steps;
@@ -22,5 +24,6 @@ int setup_apply(const struct agent_setup *setup, struct container **ret_containe
 int setup_reapply(const struct agent_setup *before, const struct agent_setup *setup,
 		  const int etc_fds[], struct agent_steps *steps, struct err *err);
 
-/* A clock that is right already is left alone, so that it does not jitter. */
-int setup_clock(const struct agent_clock *clock, struct err *err);
+/* `clock` is `age_ns` old.  A clock that is right already is left alone, so that it does not
+ * jitter. */
+int setup_clock(const struct agent_clock *clock, uint64_t age_ns, struct err *err);

@@ -45,6 +45,8 @@ static void on_run_data(void *ctx, unsigned channel, struct view bytes)
 		r->run->out_bytes += bytes.len;
 		r->run->out_sum += (unsigned char)bytes.ptr[0];
 	}
+	if (channel == 1 && r->run->seen)
+		r->run->seen(r->run->ctx, bytes);
 	if (!r->run->count_only)
 		buf_put(channel == 1 ? &r->run->out : &r->run->err, bytes.ptr, bytes.len);
 	mux_consumed(r->stream, channel, bytes.len);

@@ -76,7 +76,9 @@ struct guest_run {
 	unsigned cancel_after_ms, grace_ms;
 	unsigned signal_after_ms, signal;
 	unsigned resize_after_ms;
-	bool count_only; /* keep no output, only count it */
+	bool count_only;			    /* keep no output, only count it */
+	void (*seen)(void *ctx, struct view bytes); /* of stdout, as it comes; or NULL */
+	void *ctx;
 	/* out */
 	bool started, failed, exited;
 	unsigned code, signalled;
