@@ -39,6 +39,9 @@ void sandbox_spec_done(struct sandbox_spec *spec)
 	free(spec->name);
 	json_decref(spec->labels);
 	free(spec->hostname);
+	for (size_t i = 0; i < spec->disk_count; i++)
+		disk_mount_done(&spec->disks[i]);
+	free(spec->disks);
 	strv_free(spec->dns_servers);
 	strv_free(spec->add_hosts);
 	strv_free(spec->env);
@@ -106,6 +109,13 @@ int sandbox_spec_add_label(struct sandbox_spec *spec, const char *label, struct 
 		return err_set(err, ERR_LIMIT, "more than %d labels", SPEC_LABELS);
 	json_object_set_new(spec->labels, key, json_string(label[len] ? label + len + 1 : ""));
 	return 0;
+}
+
+void sandbox_spec_add_disk(struct sandbox_spec *spec, struct disk_mount *mount)
+{
+	spec->disks = xreallocarray(spec->disks, spec->disk_count + 1, sizeof(struct disk_mount));
+	spec->disks[spec->disk_count++] = *mount;
+	*mount = (struct disk_mount){0};
 }
 
 static int check_names(const struct sandbox_spec *spec, struct err *err)
@@ -211,6 +221,22 @@ static json_t *network_to_json(const struct sandbox_spec *spec)
 	return object;
 }
 
+static json_t *disks_to_json(const struct sandbox_spec *spec)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < spec->disk_count; i++) {
+		const struct disk_mount *mount = &spec->disks[i];
+		json_t *object = json_pack("{ss ss}", "host_path", mount->host_path, "guest_mount",
+					   mount->guest_mount);
+
+		if (mount->read_only)
+			json_object_set_new(object, "readonly", json_true());
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
 json_t *sandbox_spec_to_json(const struct sandbox_spec *spec, const char *id)
 {
 	json_t *object = json_object(), *image_config;
@@ -221,6 +247,8 @@ json_t *sandbox_spec_to_json(const struct sandbox_spec *spec, const char *id)
 		json_object_set_new(object, "privileged", json_true());
 	json_object_set_new(object, "resources", resources_to_json(spec));
 	json_object_set_new(object, "network", network_to_json(spec));
+	if (spec->disk_count > 0)
+		json_object_set_new(object, "extra_disks", disks_to_json(spec));
 	if (spec->env && spec->env[0])
 		json_object_set_new(object, "env", env_to_json(spec->env));
 	image_config = image_config_to_json(&spec->image_config);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "api/disk_mount.h"
 #include "api/image_config.h"
 #include "base/err.h"
 
@@ -34,8 +35,10 @@ struct sandbox_spec {
 	bool privileged;
 	double cpus; /* fractions allowed */
 	int64_t memory_mb;
-	int64_t disk_size_mb; /* of the writable layer */
-	int64_t timeout_s;    /* recorded; `run --timeout` enforces it */
+	int64_t disk_size_mb;	  /* of the writable layer */
+	struct disk_mount *disks; /* in the order of mounting; disk_count of them */
+	size_t disk_count;
+	int64_t timeout_s; /* recorded; `run --timeout` enforces it */
 	bool no_network;
 	char *hostname;	    /* "" = the VM id */
 	char **dns_servers; /* NULL = 8.8.8.8, 8.8.4.4 */
@@ -50,6 +53,9 @@ void sandbox_spec_done(struct sandbox_spec *spec);
 
 /* Adds "KEY=VALUE" or "KEY" (an empty value), replacing an earlier one of the same key. */
 int sandbox_spec_add_label(struct sandbox_spec *spec, const char *label, struct err *err);
+
+/* Adds a disk and takes over what it owns. */
+void sandbox_spec_add_disk(struct sandbox_spec *spec, struct disk_mount *mount);
 
 /* The checks of cli-and-rpc.md 3.2 that need no image: cpus, memory, disk size, name, host name,
  * resolvers. `host_cpus` is what the process may use. */

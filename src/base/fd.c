@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -155,6 +157,8 @@ int fd_copy_sparse(int src, int dst, const char *what, struct err *err)
 	struct stat st;
 	off_t data = 0;
 
+	if (ioctl(dst, FICLONE, src) == 0)
+		return 0;
 	if (fstat(src, &st) < 0)
 		return err_sys(err, errno, "stat %s", what);
 	if (ftruncate(dst, st.st_size) < 0)

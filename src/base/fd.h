@@ -28,8 +28,8 @@ int fd_write_file(int dirfd, const char *path, const void *bytes, size_t len, mo
 int fd_set_nonblock(int fd, bool on, struct err *err);
 int fd_set_cloexec(int fd, bool on, struct err *err);
 
-/* Copies the data extents of `src` to the same offsets of the empty file `dst` and gives it the
- * same size: holes stay holes. */
+/* Makes the empty file `dst` a copy of `src`: by sharing its blocks where the file system can, else
+ * extent by extent, so that holes stay holes. */
 int fd_copy_sparse(int src, int dst, const char *what, struct err *err);
 
 /* A socket pair (SOCK_STREAM, close-on-exec). */

@@ -50,6 +50,7 @@ enum {
 
 	/* a VM */
 	LIMIT_DISKS = 22,		   /* virtio-blk slots of the large device shape */
+	LIMIT_GUEST_PATH = 1024,	   /* bytes of where a disk is mounted in the guest */
 	LIMIT_VM_STATE = 64 * 1024 * 1024, /* a saved VM without its RAM */
 	LIMIT_VM_LOG = 8 * 1024 * 1024,	   /* logs/vm.log, and again logs/vm.log.1 */
 	LIMIT_STDERR_TAIL = 4096,	   /* what is kept of a helper's last words */

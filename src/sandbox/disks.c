@@ -3,8 +3,8 @@
  * Disks of a VM: see disks.h.
  *
  * The upper layer is a sparse copy: of a template's, or of an artefact of the default size that was
- * formatted at build time (about a millisecond).  Any other size is formatted by mke2fs, which with
- * these options writes 200 KiB and takes 4 ms.
+ * formatted at build time (about a millisecond).  Any other size is formatted by mke2fs, which
+ * writes 200 KiB and takes 4 ms.
  */
 #include "sandbox/disks.h"
 
@@ -12,9 +12,10 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/path.h"
-#include "base/proc.h"
 #include "base/strv.h"
 #include "image/merged.h"
+#include "state/ext4.h"
+#include "state/volume_file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,80 +24,50 @@
 #include <unistd.h>
 
 enum {
-	MKE2FS_TIMEOUT_MS = 60 * 1000,
 	LAYER_DISKS = LIMIT_DISKS - 2, /* modules and upper take one each */
+	DATA_DISKS = LAYER_DISKS - 1,  /* however many layers there are, they fit on one */
 };
 
 /* There is room: layers that would not fit are merged. */
-static void disk_put(struct disks *disks, int fd, enum agent_disk_role role)
+static void disk_put(struct disks *disks, int fd, const struct agent_disk *disk)
 {
-	bool read_only = role != AGENT_DISK_UPPER;
-
 	assert(disks->count < LIMIT_DISKS);
-	disks->vm[disks->count] = (struct vm_disk){fd, read_only};
-	disks->agent[disks->count] = (struct agent_disk){.role = role, .read_only = read_only};
+	disks->vm[disks->count] = (struct vm_disk){fd, disk->read_only};
+	disks->agent[disks->count] = *disk;
 	disks->count++;
 }
 
 static int disk_add(struct disks *disks, const char *path, enum agent_disk_role role,
 		    struct err *err)
 {
-	int fd = open(path, (role == AGENT_DISK_UPPER ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	const struct agent_disk disk = {.role = role, .read_only = role != AGENT_DISK_UPPER};
+	int fd = open(path, (disk.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(err, errno, "open disk '%s'", path);
-	disk_put(disks, fd, role);
+	disk_put(disks, fd, &disk);
 	return 0;
 }
 
-/* One disk a layer, base first; where they are too many, one for as many of the lowest as it
- * takes. */
-static int layers_add(struct disks *disks, char *const *layers, struct err *err)
+/* One disk a layer, base first; where they are more than `room`, one for as many of the lowest as
+ * it takes. */
+static int layers_add(struct disks *disks, char *const *layers, size_t room, struct err *err)
 {
+	const struct agent_disk merged_layer = {.role = AGENT_DISK_LAYER, .read_only = true};
 	size_t count = strv_count(layers);
-	size_t merged = count > LAYER_DISKS ? count - LAYER_DISKS + 1 : 0;
+	size_t merged = count > room ? count - room + 1 : 0;
 	int fd;
 
 	if (merged > 0) {
 		if (merged_open(layers, merged, &fd, err) < 0)
 			return -1;
-		disk_put(disks, fd, AGENT_DISK_LAYER);
+		disk_put(disks, fd, &merged_layer);
 	}
 	for (size_t i = merged; i < count; i++) {
 		if (disk_add(disks, layers[i], AGENT_DISK_LAYER, err) < 0)
 			return -1;
 	}
 	return 0;
-}
-
-/* Formats an ext4 of `size_mb` at `path`, which must not exist.  Few bytes are written: groups lie
- * together, nothing is reserved for growing, inode tables and journal are left as they are. */
-static int upper_format(const char *path, int64_t size_mb, struct err *err)
-{
-	AUTO_FREE char *program = NULL;
-	AUTO_FREE char *size = xasprintf("%lldM", (long long)size_mb);
-	AUTO(auto_strv) char **argv = NULL;
-	struct proc_spec spec = PROC_SPEC_INIT;
-	static const char *const options[] = {
-		"-q", "-F",
-		"-t", "ext4",
-		"-b", "4096",
-		"-m", "0",
-		"-G", "4096",
-		"-O", "^resize_inode",
-		"-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
-	};
-
-	if (proc_find("mke2fs", &program, err) < 0)
-		return err_set(err, ERR_UNAVAILABLE,
-			       "mke2fs is not installed: apt-get install e2fsprogs");
-	strv_add(&argv, program);
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		strv_add(&argv, options[i]);
-	strv_add(&argv, path);
-	strv_add(&argv, size);
-	spec.argv = argv;
-	return proc_run(&spec, MKE2FS_TIMEOUT_MS, err);
 }
 
 static int upper_copy(const char *path, int seed_fd, struct err *err)
@@ -120,20 +91,82 @@ static int upper_make(const char *path, int64_t size_mb, struct err *err)
 	if (seed < 0 || fstat(seed, &st) < 0)
 		return err_sys(err, errno, "open '%s'", seed_path);
 	if (st.st_size != size_mb * 1024 * 1024)
-		return upper_format(path, size_mb, err);
+		return ext4_format(path, size_mb, EXT4_SCRATCH, err);
 	return upper_copy(path, seed, err);
 }
 
-int disks_open(char *const *layers, struct disks *ret_disks, struct err *err)
+int disks_open(char *const *layers, size_t data_count, struct disks *ret_disks, struct err *err)
 {
 	AUTO_FREE char *modules = NULL;
 
 	*ret_disks = (struct disks){0};
+	if (data_count > DATA_DISKS)
+		return err_set(err, ERR_LIMIT,
+			       "overlay disk device limit exceeded: %zu disks are asked for, a VM "
+			       "has room for %d beside its own",
+			       data_count, DATA_DISKS);
 	if (path_artefact("modules.erofs", &modules, err) < 0 ||
 	    disk_add(ret_disks, modules, AGENT_DISK_MODULES, err) < 0 ||
-	    layers_add(ret_disks, layers, err) < 0)
+	    layers_add(ret_disks, layers, LAYER_DISKS - data_count, err) < 0)
 		return -1;
 	return 0;
+}
+
+/* The file may be there twice only if nobody writes to it. */
+static int check_given_once(const struct disks *disks, const struct disk_mount *mount,
+			    struct err *err)
+{
+	struct stat file, other;
+
+	if (stat(mount->host_path, &file) < 0)
+		return 0; /* opening it will tell */
+	for (size_t i = 0; i < disks->count; i++) {
+		if (disks->agent[i].role != AGENT_DISK_DATA || fstat(disks->vm[i].fd, &other) < 0 ||
+		    file.st_dev != other.st_dev || file.st_ino != other.st_ino ||
+		    (mount->read_only && disks->vm[i].read_only))
+			continue;
+		return err_set(err, ERR_INVALID,
+			       "'%s' is given twice: only with \"ro\" both times could it be",
+			       mount->host_path);
+	}
+	return 0;
+}
+
+static int data_add(struct disks *disks, struct state *state, const struct disk_mount *mount,
+		    struct err *err)
+{
+	const struct agent_disk disk = {
+		.role = AGENT_DISK_DATA,
+		.read_only = mount->read_only,
+		.path = mount->guest_mount,
+	};
+	AUTO_FD int fd = -1;
+
+	if (check_given_once(disks, mount, err) < 0 ||
+	    volume_file_open(state, mount->host_path, mount->read_only, &fd, err) < 0 ||
+	    ext4_check(fd, mount->host_path, mount->read_only, err) < 0)
+		return -1;
+	disk_put(disks, STEAL_FD(fd), &disk);
+	return 0;
+}
+
+int disks_add_data(struct disks *disks, struct state *state, const struct disk_mount *mounts,
+		   size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (data_add(disks, state, &mounts[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+bool disks_are_written(const struct disks *disks)
+{
+	for (size_t i = 0; i < disks->count; i++) {
+		if (disks->agent[i].role == AGENT_DISK_DATA && !disks->agent[i].read_only)
+			return true;
+	}
+	return false;
 }
 
 int disks_add_upper(struct disks *disks, const char *path, int seed_fd, int64_t upper_mb,

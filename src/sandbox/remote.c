@@ -12,12 +12,14 @@
 #include "sandbox/remote.h"
 
 #include "base/auto.h"
+#include "sandbox/sandbox.h"
 #include "state/process.h"
 
 #include <signal.h>
 
 enum {
-	ORDERLY_MS = 10000, /* for what a supervisor does besides the guest's grace */
+	/* For what a supervisor does besides the guest's grace. */
+	ORDERLY_MS = SANDBOX_SYNC_MS + 10 * 1000,
 	KILL_MS = 2000,
 };
 

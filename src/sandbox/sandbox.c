@@ -31,7 +31,9 @@
 #include <unistd.h>
 
 enum {
-	SYNC_MS = 2000, /* for unmounting, beyond the grace */
+	SYNC_MS = 2000, /* for unmounting what is thrown away, beyond the grace */
+	/* With disks that are kept, programs get at least this long to save what they hold. */
+	GRACE_DATA_MS = 2000,
 	ID_TRIES = 8,
 };
 
@@ -99,9 +101,13 @@ static int register_row(struct sandbox *sandbox, struct err *err)
 
 static int create_files(struct sandbox *sandbox, struct err *err)
 {
+	const struct sandbox_spec *spec = sandbox->request.spec;
+
 	if (path_mkdirs(sandbox->dir, 0700, err) < 0 ||
 	    vm_log_open(sandbox->dir, &sandbox->log, err) < 0 ||
-	    disks_open(sandbox->request.layers, &sandbox->disks, err) < 0)
+	    disks_open(sandbox->request.layers, spec->disk_count, &sandbox->disks, err) < 0 ||
+	    disks_add_data(&sandbox->disks, sandbox->host.state, spec->disks, spec->disk_count,
+			   err) < 0)
 		return -1;
 	sandbox->request.layers = NULL;
 	if (lifecycle_set_resource(sandbox->host.state, sandbox->id, "state_dir", sandbox->dir,
@@ -172,7 +178,11 @@ static void end_now(struct sandbox *sandbox)
 
 static void on_grace_over(uv_timer_t *timer)
 {
-	end_now(timer->data);
+	struct sandbox *sandbox = timer->data;
+
+	if (disks_are_written(&sandbox->disks))
+		log_warn("sandbox", "%s: the guest did not unmount its disks in time", sandbox->id);
+	end_now(sandbox);
 }
 
 static bool send_shutdown(struct sandbox *sandbox)
@@ -191,6 +201,7 @@ static bool send_shutdown(struct sandbox *sandbox)
 
 void sandbox_stop(struct sandbox *sandbox)
 {
+	bool written = disks_are_written(&sandbox->disks);
 	bool again = sandbox->stopping;
 	bool nothing_to_save;
 	struct err err;
@@ -200,6 +211,8 @@ void sandbox_stop(struct sandbox *sandbox)
 	if (state_get_stop_grace(sandbox->host.state, sandbox->id, &sandbox->request.grace_ms,
 				 &err) < 0)
 		log_warn("sandbox", "%s: %s", sandbox->id, err.msg);
+	if (written)
+		sandbox->request.grace_ms = MAX(sandbox->request.grace_ms, (uint64_t)GRACE_DATA_MS);
 	nothing_to_save = sandbox->request.remove && sandbox->request.grace_ms == 0;
 	sandbox->stopping = true;
 	if (!again)
@@ -208,7 +221,8 @@ void sandbox_stop(struct sandbox *sandbox)
 		end_now(sandbox);
 		return;
 	}
-	uv_timer_start(&sandbox->timer, on_grace_over, sandbox->request.grace_ms + SYNC_MS, 0);
+	uv_timer_start(&sandbox->timer, on_grace_over,
+		       sandbox->request.grace_ms + (written ? SANDBOX_SYNC_MS : SYNC_MS), 0);
 }
 
 /* --- close --- */

@@ -20,6 +20,9 @@
 #include <stdint.h>
 #include <uv.h>
 
+/* How long an orderly end may take beyond the grace when disks of the user's are written out. */
+enum { SANDBOX_SYNC_MS = 30 * 1000 };
+
 struct sandbox;
 struct state;
 struct timings;
@@ -43,7 +46,9 @@ struct sandbox_request {
 	bool no_template_build; /* use the templates that are there */
 	enum accel accel;	/* ACCEL_AUTO: measured */
 	bool remove;		/* --rm: nothing of it is kept */
-	uint64_t grace_ms;	/* for the orderly end; 0 with `remove`: ended at once */
+	/* For the orderly end.  0 with `remove`: ended at once, unless the spec has disks that
+	 * are written to, which are unmounted after 2 s of grace. */
+	uint64_t grace_ms;
 };
 
 struct sandbox_owner {

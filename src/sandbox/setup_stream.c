@@ -96,7 +96,7 @@ static void on_message(void *ctx, uint8_t type, struct view payload)
 	} else if (type != AGENT_FAILED) {
 		err_set_(&err, ERR_PROTOCOL, "unexpected message %u of the guest agent", type);
 	} else if (agent_failed_unpack(payload, &failed, &err) == 0) {
-		err_set_(&err, ERR_IO, "the guest could not be set up: %s", failed.text);
+		err_set_(&err, ERR_INVALID, "the guest could not be set up: %s", failed.text);
 	}
 	agent_failed_done(&failed);
 	setup->owner.failed(setup->owner.ctx, &err);

@@ -18,7 +18,8 @@ struct setup_owner {
 	/* The guest is what it was told to be, and has the right time before anything else that is
 	 * sent now. */
 	void (*ready)(void *ctx, const struct agent_steps *steps);
-	/* It could not be set up, or its clock could not be kept.  Nothing follows. */
+	/* It could not be set up (ERR_INVALID: what it was told does not suit it), or its clock
+	 * could not be kept.  Nothing follows. */
 	void (*failed)(void *ctx, const struct err *why);
 	void *ctx;
 };

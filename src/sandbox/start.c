@@ -88,8 +88,9 @@ static int make_keys(struct sandbox *sandbox, const struct boot_files *files, st
 
 	if (template_key_generic(sandbox->host.vmm, &shape, start->keys[START_GENERIC], err) < 0)
 		return -1;
-	/* What such a template has set up is an unprivileged container. */
-	if (!sandbox->request.image_config || sandbox->request.spec->privileged)
+	/* What such a template has set up is an unprivileged container on the image's own disks. */
+	if (!sandbox->request.image_config || sandbox->request.spec->privileged ||
+	    sandbox->request.spec->disk_count > 0)
 		return 0;
 	return template_key_image(&of, start->keys[START_IMAGE], err);
 }
@@ -229,9 +230,12 @@ static void use_tcg(struct sandbox *sandbox)
 	choose_level(sandbox, START_IMAGE);
 }
 
-/* Whether there is another way to start, which is then chosen. */
+/* Whether there is another way to start, which is then chosen.  What a guest with disks of the
+ * user's refuses, such as a damaged one, no other guest would take. */
 static bool choose_next(struct sandbox *sandbox, const struct err *why)
 {
+	if (why->code == ERR_INVALID && sandbox->request.spec->disk_count > 0)
+		return false;
 	if (drop_level(sandbox, why))
 		return true;
 	if (sandbox->probe.accel == ACCEL_KVM && sandbox->request.accel == ACCEL_AUTO) {
@@ -326,6 +330,15 @@ static void on_builder_deadline(uv_timer_t *timer)
 	builder_gone(timer->data);
 }
 
+/* Who makes a generic template knows the image's own disks only; with the user's the machine may be
+ * the larger one. */
+static bool builder_makes_ours(const struct sandbox *sandbox)
+{
+	size_t own = sandbox->disks.count - sandbox->request.spec->disk_count;
+
+	return vm_slots(own + 1) == vm_slots(sandbox->disks.count + 1);
+}
+
 /* True: the start goes on when the builder has ended, well or not. */
 static bool await_generic(struct sandbox *sandbox)
 {
@@ -392,7 +405,8 @@ int sandbox_start(struct sandbox *sandbox, struct err *err)
 	choose_level(sandbox, START_IMAGE);
 	timings_mark(sandbox->host.timings, "template chosen");
 	if (start->level == START_COLD && *start->keys[START_GENERIC] &&
-	    !sandbox->request.no_template_build && await_generic(sandbox))
+	    !sandbox->request.no_template_build && builder_makes_ours(sandbox) &&
+	    await_generic(sandbox))
 		return 0;
 	if (launch(sandbox, err) == 0)
 		return 0;

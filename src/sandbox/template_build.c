@@ -254,7 +254,7 @@ static int build_begin(struct build *build, struct err *err)
 	if (request->accel != ACCEL_AUTO)
 		build->probe.accel = request->accel;
 	if (boot_files_open(&build->boot, err) < 0 ||
-	    disks_open(request->layers, &build->disks, err) < 0)
+	    disks_open(request->layers, 0, &build->disks, err) < 0)
 		return -1;
 	shape = vm_of(build, VM_RESTORE, -1, -1);
 	return template_key_generic(request->vmm, &shape, build->generic_key, err);
