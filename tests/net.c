@@ -34,7 +34,7 @@ static bool open_net(struct net *ret_net)
 	if (net_open(MTU, ret_net, &err) == 0)
 		return true;
 	printf("# %s\n", err.msg);
-	CHECK(!"a network");
+	CHECK(false);
 	return false;
 }
 

@@ -31,7 +31,7 @@ static bool answer_of(int tap_fd, const struct frame *frame, struct frame *ret_a
 		*ret_answer = next;
 		any = true;
 	}
-	CHECK(!"an answer to ARP");
+	CHECK(false);
 	return any;
 }
 
@@ -56,7 +56,7 @@ static void check_silent(const struct net *net, const struct frame *frame, const
 	if (is_silent(net, frame))
 		return;
 	printf("# %s was answered or arrived\n", name);
-	CHECK(!"silence");
+	CHECK(false);
 }
 
 #define TCP_SYN .protocol = IPPROTO_TCP, .from_port = 40000, .to_port = 443, .flags = SYN
@@ -296,7 +296,7 @@ static void check_tcp(const struct net *net)
 		if (connects(net, targets[i].address, targets[i].port))
 			continue;
 		printf("# %s port %u\n", targets[i].address, targets[i].port);
-		CHECK(!"a connection");
+		CHECK(false);
 	}
 
 	TEST("a segment of a connection that is not known, as after a restore, is reset at once");
@@ -406,6 +406,22 @@ static void check_udp(const struct net *net)
 	CHECK(nothing_arrived(net));
 }
 
+static void check_neighbours(const struct net *net)
+{
+	struct net other = NET_INIT;
+	struct err err = {0};
+	struct frame frame, answer;
+
+	TEST("two networks with the same addresses know nothing of each other");
+	CHECK(net_open(MTU, &other, &err) == 0);
+	CHECK(connects(&other, "8.8.8.8", 443) && connects(net, "8.8.8.8", 443));
+	guest_frame(&frame, &(struct packet){.to = "8.8.8.8", QUERY});
+	CHECK(!answer_of(other.tap_fd, &frame, &answer));
+	CHECK(nothing_arrived(net) && !nothing_arrived(&other));
+	CHECK(!guest_receive(net->tap_fd, &answer, 0) && !guest_receive(other.tap_fd, &answer, 0));
+	net_close(&other);
+}
+
 int main(int argc, char **argv)
 {
 	struct net net = NET_INIT;
@@ -421,7 +437,7 @@ int main(int argc, char **argv)
 		if (err.code == ERR_UNAVAILABLE)
 			SKIP("not to be had here");
 		else
-			CHECK(!"a network");
+			CHECK(false);
 		return tap_done();
 	}
 	check_silent_packets(&net);
@@ -429,6 +445,7 @@ int main(int argc, char **argv)
 	check_silent_frames(&net);
 	check_tcp(&net);
 	check_udp(&net);
+	check_neighbours(&net);
 
 	TEST("nothing comes late");
 	CHECK(!guest_receive(net.tap_fd, &late, QUIET_MS) && nothing_arrived(&net));
