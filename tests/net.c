@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -223,6 +224,9 @@ static int leave_nothing(void)
 		if (net_open(MTU, &more, &err) == 0 || err.code != ERR_UNAVAILABLE ||
 		    !strstr(err.msg, "the host's limit of namespaces is reached"))
 			return 2;
+		/* What a VMM could do to its TAP does not hold the rest. */
+		if (ioctl(nets[0].tap_fd, TUNSETPERSIST, 1) < 0)
+			return 6;
 		for (int i = 0; i < HELD; i++)
 			net_close(&nets[i]);
 	}
