@@ -42,10 +42,10 @@ done
 call run --help
 is "$code:$error" "0:" "run --help exits 0"
 for flag in --image --name --label --cpus --memory --timeout --disk-size --add-host --rm --dns-servers \
-	--pull --no-network --entrypoint --graceful-shutdown -e -i -t -u -w; do
+	--pull --no-network --entrypoint --graceful-shutdown --detach -d -e -i -t -u -w; do
 	like "$out" "* $flag*" "run --help shows $flag"
 done
-for flag in --detach --allow-host --secret --publish --volume; do
+for flag in --allow-host --secret --publish --volume; do
 	case $out in
 	*"$flag"*) not_ok "run --help does not show $flag, which does not exist yet" ;;
 	*) ok "run --help does not show $flag, which does not exist yet" ;;

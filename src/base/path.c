@@ -138,21 +138,31 @@ int path_cache_home(char **ret_path, struct err *err)
 	return home_below(".cache/matchlock", ret_path, err);
 }
 
-/* The directory of the running program, symbolic links resolved. */
-static char *program_dir(void)
+int path_program(char **ret_path, struct err *err)
 {
 	char path[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
 
 	if (len <= 0)
+		return err_sys(err, errno, "read '/proc/self/exe'");
+	*ret_path = xstrndup(path, (size_t)len);
+	return 0;
+}
+
+/* The directory of the running program. */
+static char *program_dir(void)
+{
+	AUTO_FREE char *path = NULL;
+	struct err ignored; /* then there are other places to look at */
+	char *slash;
+
+	if (path_program(&path, &ignored) < 0)
 		return NULL;
-	path[len] = '\0';
 	slash = strrchr(path, '/');
 	if (!slash || slash == path)
 		return NULL;
 	*slash = '\0';
-	return xstrdup(path);
+	return STEAL(path);
 }
 
 /* `name` in `folder` ("lib/matchlock") beside the program's bin, beside the program, in PREFIX. */

@@ -23,6 +23,9 @@ int path_state_home(char **ret_path, struct err *err);
  * else $HOME/.cache/matchlock. */
 int path_cache_home(char **ret_path, struct err *err);
 
+/* The running program, symbolic links resolved. */
+int path_program(char **ret_path, struct err *err);
+
 /* A read-only artefact by its name ("kernel", "initramfs", "base.erofs" ...): the directory
  * lib/matchlock beside the running program's bin/, else the one beside the program itself, else
  * PREFIX/lib/matchlock.  ERR_NOT_FOUND names the places that were tried. */

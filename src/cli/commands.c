@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 
 #include "cli/cmd_diagnose.h"
+#include "cli/cmd_exec.h"
 #include "cli/cmd_gc.h"
 #include "cli/cmd_get.h"
 #include "cli/cmd_image_check.h"
@@ -26,6 +27,7 @@
 #include "cli/cmd_template_create.h"
 #include "cli/complete.h"
 #include "cli/completion.h"
+#include "cli/detach.h"
 #include "cli/help.h"
 #include "cli/images.h"
 #include "cli/run_options.h"
@@ -45,7 +47,19 @@ static const char run_examples[] =
 	"  matchlock run --image matchlock/base -- cat /etc/os-release\n"
 	"  matchlock run -it --image matchlock/base -- sh\n"
 	"  matchlock run --image matchlock/base --cpus 2 --memory 1024 -e A=1 -- env\n"
-	"  echo hello | matchlock run -i --image matchlock/base -- wc -c\n";
+	"  echo hello | matchlock run -i --image matchlock/base -- wc -c\n"
+	"  matchlock run -d --name web --image nginx\n";
+
+static const char exec_text[] =
+	"Runs a command in a sandbox that runs already, beside what runs in it. It gets the "
+	"environment, the user and the working directory of the sandbox unless flags say "
+	"otherwise. Output is shown when the command has ended; with -i or --stream as it comes. "
+	"The exit code is that of the command. Whatever ends this program ends the command and "
+	"all that it has started.";
+
+static const char exec_examples[] = "  matchlock exec vm-0a1b2c3d -- ps\n"
+				    "  matchlock exec -it web -- sh\n"
+				    "  matchlock exec -i web -- tar -x -C /srv <site.tar\n";
 
 #define COMPLETION_ROW(shell, function, example)                                                \
 	{                                                                                       \
@@ -262,6 +276,21 @@ static const struct cli_command root_commands[] = {
 		.run = cmd_run,
 	},
 	{
+		.name = "exec",
+		.operands = "<id> -- <command>",
+		.summary = "run a command in a sandbox that runs",
+		.text = exec_text,
+		.examples = exec_examples,
+		.min_args = 1,
+		.max_args = CLI_ANY,
+		.options = exec_flags,
+		.options_size = sizeof(struct exec_options),
+		.options_init = exec_options_init,
+		.options_done = exec_options_done,
+		.complete = sandboxes_offer_ids,
+		.run = cmd_exec,
+	},
+	{
 		.name = "list",
 		.aliases = {"ls", "ps"},
 		.summary = "list the sandboxes",
@@ -431,6 +460,13 @@ static const struct cli_command root_commands[] = {
 		.summary = "help about any command",
 		.max_args = CLI_ANY,
 		.run = cmd_help,
+	},
+	{
+		.name = "__supervise",
+		.summary = "becomes the supervisor that run -d starts",
+		.hidden = true,
+		.raw = true,
+		.run = cmd_supervise,
 	},
 	{
 		.name = "__complete",

@@ -51,6 +51,16 @@ const struct cli_option run_flags[] = {
 			"running until it is interrupted",
 		.type = &cli_bool,
 		.offset = FIELD(rm),
+		.given = FIELD(rm_set),
+	},
+	{
+		.name = "detach",
+		.letter = 'd',
+		.help = "print the sandbox's id when it is ready and leave it running; its output "
+			"goes to its log. Without --rm it stays until it is killed, and is kept "
+			"until it is removed",
+		.type = &cli_bool,
+		.offset = FIELD(detach),
 	},
 	{
 		.name = "name",

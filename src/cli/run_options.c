@@ -18,6 +18,9 @@
 
 int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err)
 {
+	if (options->detach && (options->tty || options->interactive))
+		return err_set(err, ERR_INVALID,
+			       "--detach cannot be combined with -t/--tty or -i/--interactive");
 	if (sandbox_spec_check(&options->spec, host_cpus, err) < 0)
 		return -1;
 	if (options->timeout_set &&
@@ -69,7 +72,9 @@ static int compose_command(struct run_options *options, char *const *words, stru
 	strv_free(STEAL(options->words));
 	add_all(&options->words, config->entrypoint);
 	add_all(&options->words, words && words[0] ? words : config->cmd);
-	if (!options->words && options->rm && !(options->interactive && options->tty))
+	if (!options->words && options->interactive && options->tty)
+		strv_add(&options->words, "sh");
+	if (!options->words && options->rm)
 		return err_set(err, ERR_INVALID,
 			       "command required (or use --rm=false to start without a command)");
 	free(STEAL(options->command));
@@ -127,6 +132,8 @@ static int read_template_build(struct run_options *options, struct err *err)
 int run_options_resolve(struct run_options *options, char *const *words,
 			const struct image_config *image, struct err *err)
 {
+	if (options->detach && !options->rm_set)
+		options->rm = false;
 	override_image(options, image);
 	if (read_template_build(options, err) < 0)
 		return -1;

@@ -31,7 +31,7 @@ struct run_options {
 	struct sandbox_spec spec;
 	enum pull_policy pull;
 	bool timeout_set; /* only then the limit is enforced */
-	bool rm, tty, interactive;
+	bool rm, rm_set, detach, tty, interactive;
 	char *entrypoint;
 	bool entrypoint_set;
 	char *workdir, *user;

@@ -61,19 +61,28 @@ static void test_command(void)
 	CHECK(resolve(none, "/entry", "cmd") == 0);
 	CHECK_STR(run.command, "cmd");
 
-	TEST("no command at all is an error with --rm and without -it");
+	TEST("no command at all is an error with --rm, and a shell with -it");
 	reset();
 	CHECK(resolve(none, NULL, NULL) < 0);
 	CHECK_STR(err.msg, "command required (or use --rm=false to start without a command)");
 	run.tty = true;
 	CHECK(resolve(none, NULL, NULL) < 0);
 	run.interactive = true;
-	CHECK(resolve(none, NULL, NULL) == 0 && !run.words);
-	CHECK_STR(run.command, "");
+	CHECK(resolve(none, NULL, NULL) == 0);
+	CHECK_STR(run.command, "sh");
 	reset();
 	run.rm = false;
 	CHECK(resolve(none, NULL, NULL) == 0);
 	CHECK_STR(run.command, "");
+
+	TEST("--detach keeps the sandbox unless --rm was given");
+	reset();
+	run.detach = true;
+	CHECK(resolve(none, NULL, NULL) == 0 && !run.rm);
+	reset();
+	run.detach = run.rm_set = true;
+	CHECK(resolve(none, NULL, NULL) < 0);
+	CHECK(resolve(two, NULL, NULL) == 0 && run.rm);
 
 	TEST("--user and --workdir replace the image's");
 	reset();

@@ -49,13 +49,13 @@ static int complete(struct agent_exec *exec, const struct sandbox_spec *spec, st
 
 static void on_ended(void *ctx, const struct session_result *result)
 {
-	struct control_packet answer = {.type = CONTROL_EXITED};
+	const uint32_t code = (uint32_t)result->exit_code;
+	const char *reason = result->lost ? "the sandbox has ended" : result->err.msg;
+	struct control_packet answer = {CONTROL_EXITED, {.exit_code = code}};
 
-	answer.exit_code = (uint32_t)result->exit_code;
 	if (result->err.code != ERR_NONE)
-		answer = (struct control_packet){
-			CONTROL_FAILED,
-			{.failed = {(uint32_t)result->exit_code, (char *)result->err.msg}}};
+		answer =
+			(struct control_packet){CONTROL_FAILED, {.failed = {code, (char *)reason}}};
 	connection_answer(ctx, &answer);
 }
 

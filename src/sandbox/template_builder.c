@@ -7,10 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/path.h"
 #include "base/strv.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -40,15 +39,12 @@ static char **environment(void)
 static int arguments(const struct template_order *order, bool background, char ***ret_args,
 		     struct err *err)
 {
-	static const char program[] = "/proc/self/exe";
-	char path[PATH_MAX];
-	ssize_t len = readlink(program, path, sizeof(path) - 1);
+	char *program;
 	char **args = NULL;
 
-	if (len < 0)
-		return err_sys(err, errno, "read '%s'", program);
-	path[len] = '\0';
-	strv_add(&args, path);
+	if (path_program(&program, err) < 0)
+		return -1;
+	strv_take(&args, program);
 	strv_add(&args, "template");
 	strv_add(&args, "create");
 	strv_add(&args, background ? "--background" : "--quiet");
