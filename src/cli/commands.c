@@ -16,6 +16,7 @@
 #include "cli/cmd_kill.h"
 #include "cli/cmd_list.h"
 #include "cli/cmd_log.h"
+#include "cli/cmd_policy_check.h"
 #include "cli/cmd_prune.h"
 #include "cli/cmd_pull.h"
 #include "cli/cmd_rm.h"
@@ -157,6 +158,28 @@ static const struct cli_command image_commands[] = {
 		.options = image_check_flags,
 		.options_size = sizeof(struct image_check_options),
 		.run = cmd_image_check,
+	},
+	{0},
+};
+
+static const struct cli_command policy_commands[] = {
+	{
+		.name = "check",
+		.operands = "<host>[:port]",
+		.summary = "tell whether a sandbox would reach a host, and why",
+		.text = "Tells what a sandbox that is run with the same flags would be told about "
+			"a connection to this host, at port 443 unless another is given, and the "
+			"flag that would allow it. Nothing is started. The exit status is 0 if it "
+			"is allowed, else 1.",
+		.examples = "  matchlock policy check example.com --policy build.policy\n"
+			    "  matchlock policy check db.example.com:5432 --allow-host "
+			    "'*.example.com'\n",
+		.min_args = 1,
+		.max_args = 1,
+		.options = policy_check_flags,
+		.options_size = sizeof(struct policy_check_options),
+		.options_done = policy_check_options_done,
+		.run = cmd_policy_check,
 	},
 	{0},
 };
@@ -407,6 +430,11 @@ static const struct cli_command root_commands[] = {
 		.name = "template",
 		.summary = "list, make and remove the templates that sandboxes start from",
 		.children = template_commands,
+	},
+	{
+		.name = "policy",
+		.summary = "ask what a sandbox may reach",
+		.children = policy_commands,
 	},
 	{
 		.name = "system",
