@@ -16,12 +16,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO(image_config_done) struct image_config config = {0}, again = {0};
 	AUTO(auto_strv) char **ids = NULL;
+	static const struct platform wanted = {(char *)"linux", (char *)"amd64", (char *)""};
 	struct err err = {0};
 	json_t *object;
 	int result;
 
-	if (config_parse((struct view){(const char *)data, size}, &config, &ids, &err) < 0) {
-		assert((err.code == ERR_INVALID || err.code == ERR_LIMIT) && err.msg[0]);
+	if (config_parse((struct view){(const char *)data, size}, &wanted, &config, &ids, &err) <
+	    0) {
+		assert(err.msg[0] && (err.code == ERR_INVALID || err.code == ERR_LIMIT ||
+				      err.code == ERR_NOT_FOUND));
 		return 0;
 	}
 	assert(strv_count(ids) > 0 && strv_count(ids) <= LIMIT_IMAGE_LAYERS);

@@ -42,7 +42,7 @@ static void check_message(json_t *object)
 		assert(message.progress.layer < message.progress.layer_count);
 	if (message.type == WORKER_DONE)
 		assert(message.pulled.layer_count > 0 &&
-		       digest_is_valid(message.pulled.layers[0].diff_id));
+		       digest_is_valid(message.pulled.layers[0].blob));
 	if (message.type == WORKER_ERROR)
 		assert(message.error.code != ERR_NONE);
 }

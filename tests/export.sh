@@ -60,7 +60,7 @@ print(json.dumps(image["config"], sort_keys=True, ensure_ascii=False))')" \
 {"Cmd": ["echo \"hello\""], "Entrypoint": ["/bin/sh", "-c"], "Env": ["PATH=/bin", "GREETING=grüße"], "User": "1000:1000", "WorkingDir": "/tmp"}' \
 	"with its settings"
 check "umoci unpacks it" umoci unpack --image layout:test bundle
-"$merge" merge all.erofs 0.erofs 1.erofs 2.erofs
+"$merge" all.erofs 0.erofs 1.erofs 2.erofs
 mount -t erofs -o loop,ro all.erofs mnt
 describe mnt >want
 describe bundle/rootfs >got

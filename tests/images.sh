@@ -123,6 +123,21 @@ like "$(cat "$work/err")" 'pull image: *' "with the reason"
 ml pull 'A B' >/dev/null 2>"$work/err"
 like "$(cat "$work/err")" 'parse image reference: *' "a reference that is none"
 
+
+# --- another platform ---
+other=arm64
+[ "$arch" = amd64 ] || other=amd64
+(arch=$other make_image team/other:1 "$work/one")
+ml pull "$registry/team/other:1" >/dev/null 2>"$work/err"
+is "$?" 1 "an image that says another architecture is not pulled"
+like "$(cat "$work/err")" "*: the image is for linux/$other, not for linux/$arch: *--platform*" \
+	"the reason names both and the remedy"
+tar -C "$work/layout" -cf - . | as_user "$ml" image import other >/dev/null 2>"$work/err"
+is "$?" 1 "nor imported"
+check "--platform takes it" ml pull -q --platform "linux/$other" "$registry/team/other:1"
+ml image rm "$registry/team/other:1" >/dev/null
+ml image gc >/dev/null 2>&1
+
 # --- run ---
 is "$(ml run --image "$one")" one "run of what is there"
 is "$(ml run --image mine -- cat /name)" one "run of a tag"

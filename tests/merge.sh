@@ -35,7 +35,7 @@ same_inode() {
 make_tree tree
 rm tree/special/whiteout && setfattr -x trusted.overlay.opaque tree/attrs/dir
 "$mkerofs" tree tree.erofs
-check "a tree with everything in it is read and written anew" "$merge" merge copy.erofs tree.erofs
+check "a tree with everything in it is read and written anew" "$merge" copy.erofs tree.erofs
 check "fsck.erofs finds the copy sound" fsck.erofs copy.erofs
 mount_image tree.erofs l0
 describe l0 >want
@@ -55,7 +55,7 @@ attributed less-attributed 500
 attributed less-attributed-too 500
 attributed less-attributed-three 500
 END
-"$merge" merge sparse-copy.erofs sparse.erofs
+"$merge" sparse-copy.erofs sparse.erofs
 mount_image sparse.erofs l0
 mount_image sparse-copy.erofs mnt
 describe l0 >want
@@ -140,7 +140,7 @@ END
 for i in 0 1 2 3 4; do
 	mount_image $i.erofs l$i
 done
-check "five layers become one" "$merge" merge all.erofs 0.erofs 1.erofs 2.erofs 3.erofs 4.erofs
+check "five layers become one" "$merge" all.erofs 0.erofs 1.erofs 2.erofs 3.erofs 4.erofs
 check "fsck.erofs finds it sound" fsck.erofs all.erofs
 mount_image all.erofs mnt
 
@@ -159,7 +159,7 @@ if mount -t overlay -o "ro,lowerdir=l4:l3:l2:l1:l0" overlay stack; then
 			lower=l$i${lower:+:}$lower
 			layers="$layers $i.erofs"
 		done
-		"$merge" merge part$top.erofs $layers
+		"$merge" part$top.erofs $layers
 		umount mnt
 		mount_image part$top.erofs mnt
 		mount -t overlay -o "ro,lowerdir=$lower" overlay stack
@@ -183,7 +183,7 @@ else
 	skip "what they show is what overlayfs shows" "no overlayfs here"
 fi
 umount mnt
-"$merge" merge hidden.erofs 0.erofs 1.erofs 2.erofs
+"$merge" hidden.erofs 0.erofs 1.erofs 2.erofs
 mount_image hidden.erofs mnt
 check_fails "a hard link's first name is hidden" [ -e mnt/first ]
 is "$(cat mnt/second) $(stat -c %h mnt/second)" "linked 2" "its others stay"
@@ -193,53 +193,13 @@ is "$(find mnt -type c)" "" "no whiteout is left"
 is "$(getfattr -R -d -m trusted.overlay mnt 2>/dev/null)" "" "and no opaque directory"
 unmount_all
 
-# Hard links into the layers below.
-"$stream" top.erofs <<'END'
-dir new
-file new/file top
-file taken top
-whiteout stays
-END
-cat >links <<'END'
-new/link second
-./new/again ./third
-new/chained new/again
-new/other other-second
-merged/deep/implied merged/zero
-taken first
-sparse-link sparse
-END
-check "links into lower layers are resolved" \
-	sh -c "'$merge' link linked.erofs top.erofs 0.erofs 1.erofs <links"
-check "fsck.erofs finds the result sound" fsck.erofs linked.erofs
-mount_image linked.erofs mnt
-mount_image 0.erofs l0
-is "$(cat mnt/new/link) $(stat -c '%a %h' mnt/new/link)" "linked 600 3" "they hold the content"
-check "links to one file are one" same_inode mnt/new/link mnt/new/again
-check "and links to links" same_inode mnt/new/link mnt/new/chained
-is "$(cat mnt/new/other) $(stat -c %h mnt/new/other)" "linked-too 1" "another file is another"
-is "$(stat -c '%a %u' mnt/merged mnt/merged/deep | tr '\n' ' ')" "700 1 700 1 " \
-	"directories on the way are those of the layers below"
-is "$(cat mnt/taken) $(cat mnt/new/file)" "top top" "what the layer has itself wins"
-check "holes are copied" cmp mnt/sparse-link l0/sparse
-is "$(stat -c '%F' mnt/stays)" "character special file" "whiteouts stay"
-unmount_all
-like "$(echo 'x etc/gone' | "$merge" link bad.erofs top.erofs 0.erofs 1.erofs 2>&1)" \
-	'*: entry "x": the target of the hard link, "etc/gone", is in no layer' \
-	"what a layer hides is not linked to"
-like "$(echo 'x opaque/below' | "$merge" link bad.erofs top.erofs 0.erofs 1.erofs 2>&1)" \
-	'*: entry "x": the target of the hard link, "opaque/below", is in no layer' \
-	"nor what an opaque directory hides"
-like "$(echo 'x merged' | "$merge" link bad.erofs top.erofs 0.erofs 2>&1)" \
-	'*: entry "x": a hard link to a directory' "nor a directory"
-
 # Images that are damaged.
 cp tree.erofs bad.erofs
 truncate -s -4096 bad.erofs
-like "$("$merge" merge out.erofs bad.erofs 2>&1)" "*damaged EROFS image: * blocks are more than *" \
+like "$("$merge" out.erofs bad.erofs 2>&1)" "*damaged EROFS image: * blocks are more than *" \
 	"an image cut short is refused"
 cp tree.erofs bad.erofs
 printf 'x' | dd of=bad.erofs bs=1 seek=1100 conv=notrunc status=none
-like "$("$merge" merge out.erofs bad.erofs 2>&1)" "*damaged EROFS image: the checksum *" \
+like "$("$merge" out.erofs bad.erofs 2>&1)" "*damaged EROFS image: the checksum *" \
 	"one with a changed superblock too"
 done_testing

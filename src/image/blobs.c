@@ -2,10 +2,11 @@
 /*
  * The blobs folder: see blobs.h.
  *
- * The temporary name is made from the blob's, so whoever wants the same blob opens the same file,
- * and its lock (flock) says who writes it.  Who gets the lock looks again: the file may have become
- * the blob, or have been removed, while he waited.  A file that a dead process left is taken over
- * and emptied.
+ * The temporary name is made of the layer and all below it, so whoever wants the same blob opens
+ * the same file, and its lock (flock) says who writes it.  (With a name of the layer alone two
+ * pulls that stack two layers in opposite order could wait for each other.)  Who gets the lock
+ * looks again: the file may have become the blob, or have been removed, while he waited.  A file
+ * that a dead process left is taken over and emptied.
  *
  * Failure modes: ERR_IO of the file system; nothing is left behind but after SIGKILL, and that the
  * next pull or gc removes.
@@ -115,34 +116,71 @@ static int open_locked(const struct blobs *blobs, const char *temp)
 	return -2;
 }
 
-enum { NAME_SIZE = sizeof((struct blob){0}.name) };
+enum { NAME_SIZE = 96 };
 
-static void name_of(const char *diff_id, char ret_name[NAME_SIZE])
+static void name_of(const char *digest, char ret_name[NAME_SIZE])
 {
 	char *colon;
 
-	snprintf(ret_name, NAME_SIZE, "%.80s.erofs", diff_id);
+	snprintf(ret_name, NAME_SIZE, "%.80s.erofs", digest);
 	colon = strchr(ret_name, ':');
 	assert(colon && !strchr(ret_name, '/'));
 	*colon = '_';
 }
 
-int blob_begin(struct blobs *blobs, const char *diff_id, struct blob *ret_blob, struct err *err)
+void blob_chain_digest(char *const *diff_ids, size_t layer, char ret_text[DIGEST_TEXT_SIZE])
+{
+	static const char start[] = "matchlock-links-v1\n";
+	AUTO(auto_digest) struct digest *digest = digest_new();
+
+	digest_update(digest, start, strlen(start));
+	digest_update(digest, diff_ids[layer], strlen(diff_ids[layer]));
+	digest_update(digest, "\n", 1);
+	for (size_t i = 0; i < layer; i++) {
+		digest_update(digest, diff_ids[i], strlen(diff_ids[i]));
+		digest_update(digest, "\n", 1);
+	}
+	digest_final(digest, ret_text);
+}
+
+/* Looks for the finished blob under both names. */
+static bool find(struct blob *blob)
+{
+	const char *const digests[] = {blob->diff_id, blob->chain};
+	char name[NAME_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
+		name_of(digests[i], name);
+		if (!exists(blob->blobs, name))
+			continue;
+		memcpy(blob->digest, digests[i], DIGEST_TEXT_SIZE);
+		return true;
+	}
+	return false;
+}
+
+int blob_begin(struct blobs *blobs, char *const *diff_ids, size_t layer, struct blob *ret_blob,
+	       struct err *err)
 {
 	struct blob blob = {.blobs = blobs, .fd = -2};
+	char name[NAME_SIZE];
 
-	name_of(diff_id, blob.name);
-	snprintf(blob.temp, sizeof(blob.temp), "%s.tmp", blob.name);
+	snprintf(blob.diff_id, sizeof(blob.diff_id), "%s", diff_ids[layer]);
+	blob_chain_digest(diff_ids, layer, blob.chain);
+	name_of(blob.chain, name);
+	snprintf(blob.temp, sizeof(blob.temp), "%s.tmp", name);
 	while (blob.fd == -2) {
-		if (exists(blobs, blob.name))
+		if (find(&blob)) {
+			memcpy(ret_blob->digest, blob.digest, DIGEST_TEXT_SIZE);
 			return 1;
+		}
 		blob.fd = open_locked(blobs, blob.temp);
 	}
 	if (blob.fd < 0)
 		return err_sys(err, errno, "create '%s' in the image store", blob.temp);
 	remember(blobs, blob.temp);
 	*ret_blob = blob;
-	if (exists(blobs, blob.name)) { /* whoever had the lock has finished it */
+	if (find(ret_blob)) { /* whoever had the lock has finished it */
 		blob_abandon(ret_blob);
 		return 1;
 	}
@@ -154,10 +192,18 @@ int blob_begin(struct blobs *blobs, const char *diff_id, struct blob *ret_blob, 
 	return 0;
 }
 
-int blob_commit(struct blob *blob, struct err *err)
+int blob_commit(struct blob *blob, bool chained, struct err *err)
 {
-	if (fsync(blob->fd) < 0 || end_temp(blob, blob->name) < 0 || fsync(blob->blobs->dir_fd) < 0)
-		return err_sys(err, errno, "write '%s' in the image store", blob->name);
+	char name[NAME_SIZE];
+
+	memcpy(blob->digest, chained ? blob->chain : blob->diff_id, DIGEST_TEXT_SIZE);
+	name_of(blob->digest, name);
+	if (exists(blob->blobs, name)) { /* another pull, with other layers below it */
+		blob_abandon(blob);
+		return 0;
+	}
+	if (fsync(blob->fd) < 0 || end_temp(blob, name) < 0 || fsync(blob->blobs->dir_fd) < 0)
+		return err_sys(err, errno, "write '%s' in the image store", name);
 	close(STEAL_FD(blob->fd)); /* the lock too */
 	return 0;
 }
@@ -170,11 +216,11 @@ void blob_abandon(struct blob *blob)
 	close(STEAL_FD(blob->fd));
 }
 
-int blob_open(struct blobs *blobs, const char *diff_id, int *ret_fd, struct err *err)
+int blob_open(struct blobs *blobs, const char *digest, int *ret_fd, struct err *err)
 {
 	char name[NAME_SIZE];
 
-	name_of(diff_id, name);
+	name_of(digest, name);
 	*ret_fd = openat(blobs->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (*ret_fd < 0)
 		return err_sys(err, errno, "open '%s' in the image store", name);

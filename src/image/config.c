@@ -117,15 +117,31 @@ static int check_os(json_t *root, struct err *err)
 		       quoted);
 }
 
-int config_parse(struct view bytes, struct image_config *ret_config, char ***ret_diff_ids,
-		 struct err *err)
+static int check_platform(json_t *root, const struct platform *wanted, struct err *err)
+{
+	const char *architecture, *variant;
+	struct platform platform;
+
+	if (check_os(root, err) < 0 ||
+	    doc_string(root, ROOT, "architecture", &architecture, err) < 0 ||
+	    doc_string(root, ROOT, "variant", &variant, err) < 0)
+		return -1;
+	platform = (struct platform){.os = (char *)"linux",
+				     .architecture = (char *)(architecture ? architecture : ""),
+				     .variant = (char *)(variant ? variant : "")};
+	return wanted ? platform_check(&platform, wanted, err) : 0;
+}
+
+int config_parse(struct view bytes, const struct platform *wanted, struct image_config *ret_config,
+		 char ***ret_diff_ids, struct err *err)
 {
 	AUTO(image_config_done) struct image_config config = {0};
 	AUTO(auto_json) json_t *root = NULL;
 	AUTO(auto_strv) char **ids = NULL;
 
-	if (doc_parse(bytes, "image config", &root, err) < 0 || check_os(root, err) < 0 ||
-	    read_config(root, &config, err) < 0 || read_diff_ids(root, &ids, err) < 0)
+	if (doc_parse(bytes, "image config", &root, err) < 0 ||
+	    check_platform(root, wanted, err) < 0 || read_config(root, &config, err) < 0 ||
+	    read_diff_ids(root, &ids, err) < 0)
 		return -1;
 	*ret_config = config;
 	config = (struct image_config){0};

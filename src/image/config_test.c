@@ -11,13 +11,15 @@
 #define DIFF_ID "sha256:" HEX16 HEX16 HEX16 HEX16
 #define ROOTFS	"\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" DIFF_ID "\"]}"
 
+static const struct platform wanted = {(char *)"linux", (char *)"amd64", (char *)""};
+
 static void check_refused(const char *text, const char *want)
 {
 	struct image_config config;
 	struct err err = {0};
 	char **ids;
 
-	CHECK(config_parse(view_of(text), &config, &ids, &err) < 0);
+	CHECK(config_parse(view_of(text), &wanted, &config, &ids, &err) < 0);
 	CHECK_STR(err.msg, want);
 }
 
@@ -35,7 +37,7 @@ static void test_full(void)
 				    "\"Labels\":{\"x\":\"y\"}},\"rootfs\":{\"type\":\"layers\","
 				    "\"diff_ids\":[\"" DIFF_ID "\",\"" DIFF_ID "\"]},"
 				    "\"history\":[{}]}"),
-			   &config, &ids, &err) == 0);
+			   &wanted, &config, &ids, &err) == 0);
 	CHECK_STR(config.user, "65534:100");
 	CHECK_STR(config.working_dir, "/srv");
 	CHECK_STR(config.entrypoint[0], "/init");
@@ -54,7 +56,7 @@ static void check_bare(const char *text)
 	AUTO(auto_strv) char **ids = NULL;
 	struct err err = {0};
 
-	CHECK(config_parse(view_of(text), &config, &ids, &err) == 0);
+	CHECK(config_parse(view_of(text), &wanted, &config, &ids, &err) == 0);
 	CHECK_STR(config.user, "");
 	CHECK_STR(config.working_dir, "");
 	CHECK(!config.entrypoint && !config.cmd && !config.env && strv_count(ids) == 1);
@@ -85,5 +87,17 @@ int main(void)
 		      "digits");
 	check_refused("{\"config\":{\"Cmd\":[\"\\u0000\"]}," ROOTFS "}",
 		      "image config: line 1, column 26: not valid JSON");
+
+	TEST("an image for another platform is refused, where one is wanted");
+	check_refused("{\"architecture\":\"arm64\",\"variant\":\"v8\"," ROOTFS "}",
+		      "the image is for linux/arm64/v8, not for linux/amd64: build or choose "
+		      "one for that ('pull --platform linux/arm64/v8' takes it as it is)");
+	check_refused("{\"architecture\":\"a b\"," ROOTFS "}",
+		      "the image is for \"linux/a b\", not for linux/amd64: build or choose "
+		      "one for that ('pull --platform \"linux/a b\"' takes it as it is)");
+	check_refused("{\"architecture\":1," ROOTFS "}",
+		      "image config: architecture must be a string");
+	check_bare("{\"architecture\":\"x86_64\"," ROOTFS "}");
+	check_bare("{\"architecture\":\"amd64\",\"variant\":\"v3\"," ROOTFS "}");
 	return tap_done();
 }

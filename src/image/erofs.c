@@ -33,6 +33,8 @@ struct erofs_writer *erofs_writer_new(int fd, const struct erofs_params *params)
 	writer->next_ino = 1;
 	erofs_out_init(&writer->out, fd);
 	erofs_tree_init(&writer->tree, params->build_time);
+	writer->tree.arena.allow = params->allow;
+	writer->tree.arena.ctx = params->ctx;
 	erofs_meta_init(&writer->meta);
 	erofs_xattrs_init(&writer->xattrs);
 	return writer;
@@ -88,13 +90,31 @@ int erofs_put_inode(struct erofs_writer *writer, struct erofs_node *node, struct
 	return erofs_tree_set_inode(&writer->tree, node, inode, err);
 }
 
-static int add_dir(struct erofs_writer *writer, struct erofs_node *node,
-		   const struct erofs_attr *attr, struct err *err)
+static struct erofs_attr attr_of(const struct erofs_entry *entry)
+{
+	return (struct erofs_attr){.mode = entry->mode & (S_IFMT | 07777),
+				   .uid = entry->uid,
+				   .gid = entry->gid,
+				   .mtime = entry->mtime,
+				   .mtime_nsec = entry->mtime_nsec};
+}
+
+static int encode_xattrs(struct erofs_writer *writer, const struct erofs_entry *entry,
+			 struct err *err)
+{
+	buf_clear(&writer->entry_xattrs);
+	return erofs_xattrs_encode(&writer->xattrs, entry->xattrs, entry->xattr_count,
+				   &writer->entry_xattrs, err);
+}
+
+int erofs_put_dir(struct erofs_writer *writer, struct erofs_node *node,
+		  const struct erofs_entry *entry, struct err *err)
 {
 	const struct buf *xattrs = &writer->entry_xattrs;
 	char *copy = NULL;
 
-	if (erofs_tree_set_dir(&writer->tree, node, err) < 0)
+	if (encode_xattrs(writer, entry, err) < 0 ||
+	    erofs_tree_set_dir(&writer->tree, node, err) < 0)
 		return -1;
 	if (xattrs->len > 0) {
 		copy = erofs_arena_alloc(&writer->tree.arena, xattrs->len, err);
@@ -102,7 +122,8 @@ static int add_dir(struct erofs_writer *writer, struct erofs_node *node,
 			return -1;
 		memcpy(copy, xattrs->ptr, xattrs->len);
 	}
-	node->dir->attr = *attr;
+	erofs_tree_set_described(&writer->tree, node->dir);
+	node->dir->attr = attr_of(entry);
 	node->dir->xattrs = copy;
 	node->dir->xattr_len = xattrs->len;
 	return 0;
@@ -180,6 +201,8 @@ static int add_link(struct erofs_writer *writer, const struct erofs_entry *entry
 	    erofs_tree_set_inode(&writer->tree, node, inode, err) < 0)
 		return -1;
 	if (inode->nlink == 2) {
+		if (erofs_arena_count(&writer->tree.arena, sizeof(*writer->linked), err) < 0)
+			return -1;
 		writer->linked = xreallocarray(writer->linked, writer->linked_count + 1,
 					       sizeof(*writer->linked));
 		writer->linked[writer->linked_count++] = inode;
@@ -189,11 +212,7 @@ static int add_link(struct erofs_writer *writer, const struct erofs_entry *entry
 
 static int add(struct erofs_writer *writer, const struct erofs_entry *entry, struct err *err)
 {
-	struct erofs_attr attr = {.mode = entry->mode & (S_IFMT | 07777),
-				  .uid = entry->uid,
-				  .gid = entry->gid,
-				  .mtime = entry->mtime,
-				  .mtime_nsec = entry->mtime_nsec};
+	struct erofs_attr attr = attr_of(entry);
 	struct erofs_raw raw = {.attr = &attr, .nlink = 1};
 	struct erofs_node *node;
 
@@ -205,12 +224,10 @@ static int add(struct erofs_writer *writer, const struct erofs_entry *entry, str
 		return -1;
 	if (node == writer->tree.root && !S_ISDIR(entry->mode))
 		return err_set(err, ERR_INVALID, "the root must be a directory");
-	buf_clear(&writer->entry_xattrs);
-	if (erofs_xattrs_encode(&writer->xattrs, entry->xattrs, entry->xattr_count,
-				&writer->entry_xattrs, err) < 0)
-		return -1;
 	if (S_ISDIR(entry->mode))
-		return add_dir(writer, node, &attr, err);
+		return erofs_put_dir(writer, node, entry, err);
+	if (encode_xattrs(writer, entry, err) < 0)
+		return -1;
 	if (S_ISREG(entry->mode))
 		return erofs_file_begin(writer, node, &attr, entry, err);
 	raw.xattrs = (struct view){writer->entry_xattrs.ptr, writer->entry_xattrs.len};
@@ -250,6 +267,7 @@ static int add_whiteout(struct erofs_writer *writer, const char *path, struct er
 	if (erofs_tree_make(&writer->tree, path, &node, err) < 0)
 		return -1;
 	if (erofs_node_is_dir(node)) {
+		erofs_tree_set_described(&writer->tree, node->dir);
 		node->dir->opaque = true;
 		return 0;
 	}

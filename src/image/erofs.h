@@ -30,6 +30,11 @@ struct erofs_writer;
 struct erofs_params {
 	int64_t build_time; /* seconds; the mtime of directories that are only implied too.  An
 			     * entry of just this mtime takes half the room of others. */
+
+	/* Asked before the tree takes `size` more bytes of memory; -1 with err refuses.  NULL: up
+	 * to LIMIT_EROFS_TREE all is allowed. */
+	int (*allow)(void *ctx, size_t size, struct err *err);
+	void *ctx;
 };
 
 struct erofs_xattr {
@@ -62,7 +67,7 @@ DEFINE_AUTO(erofs_writer)
 
 /* Adds one entry.  A path that is there already is replaced, as tar does: a directory by a
  * directory keeps its content, anything else takes the place of the old with all below it.  Parents
- * that are missing are made (root's, 0755).
+ * that are missing are made (root's, 0755): see image/erofs_implied.h.
  *
  * ERR_INVALID: a path that is empty, absolute, has an empty, `.` or `..` component or runs through
  * something that is no directory; an attribute that EROFS cannot hold.  ERR_NOT_FOUND: the target

@@ -18,6 +18,17 @@ struct erofs_arena_chunk {
 	char bytes[];
 };
 
+int erofs_arena_count(struct erofs_arena *arena, size_t size, struct err *err)
+{
+	if (size > LIMIT_EROFS_TREE - arena->total)
+		return err_set(err, ERR_LIMIT, "the tree takes more than %d MiB of memory",
+			       LIMIT_EROFS_TREE >> 20);
+	if (arena->allow && arena->allow(arena->ctx, size, err) < 0)
+		return -1;
+	arena->total += size;
+	return 0;
+}
+
 void *erofs_arena_alloc(struct erofs_arena *arena, size_t size, struct err *err)
 {
 	void *taken;
@@ -27,15 +38,11 @@ void *erofs_arena_alloc(struct erofs_arena *arena, size_t size, struct err *err)
 		size_t room = MAX(size, (size_t)CHUNK_SIZE);
 		struct erofs_arena_chunk *chunk;
 
-		if (room > LIMIT_EROFS_TREE - arena->total) {
-			err_set_(err, ERR_LIMIT, "the tree takes more than %d MiB of memory",
-				 LIMIT_EROFS_TREE >> 20);
+		if (erofs_arena_count(arena, room, err) < 0)
 			return NULL;
-		}
 		chunk = xcalloc(1, sizeof(*chunk) + room);
 		chunk->next = arena->chunks;
 		arena->chunks = chunk;
-		arena->total += room;
 		arena->at = chunk->bytes;
 		arena->end = chunk->bytes + room;
 	}

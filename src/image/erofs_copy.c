@@ -37,6 +37,18 @@ bool erofs_is_overlay_xattr(const char *name)
 	return strncmp(name, "trusted.overlay.", strlen("trusted.overlay.")) == 0;
 }
 
+void erofs_drop_overlay(struct erofs_entry *entry, struct erofs_xattr *room)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < entry->xattr_count; i++) {
+		if (!erofs_is_overlay_xattr(entry->xattrs[i].name))
+			room[kept++] = entry->xattrs[i];
+	}
+	entry->xattrs = room;
+	entry->xattr_count = kept;
+}
+
 bool erofs_is_opaque(const struct erofs_entry *entry)
 {
 	for (size_t i = 0; S_ISDIR(entry->mode) && i < entry->xattr_count; i++) {

@@ -21,3 +21,5 @@ bool erofs_is_opaque(const struct erofs_entry *entry);
 
 /* The attributes that are overlayfs's own, which never belong to an image: "trusted.overlay." */
 bool erofs_is_overlay_xattr(const char *name);
+/* Leaves the entry only the others, in `room` (LIMIT_EROFS_XATTRS), which has to live as long. */
+void erofs_drop_overlay(struct erofs_entry *entry, struct erofs_xattr *room);

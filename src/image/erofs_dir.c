@@ -36,14 +36,20 @@ static int by_name(const void *a, const void *b)
 	return order ? order : x->name_len - y->name_len;
 }
 
-static void collect(struct plan *plan, size_t at, struct erofs_node *node)
+static int collect(struct plan *plan, size_t at, struct erofs_node *node, struct err *err)
 {
 	if (at >= plan->sorted_max) {
-		plan->sorted_max = MAX(plan->sorted_max * 2, (size_t)256);
+		size_t more = MAX(plan->sorted_max, (size_t)256);
+
+		/* qsort() takes as much again. */
+		if (erofs_arena_count(&plan->writer->tree.arena, 2 * more * sizeof(node), err) < 0)
+			return -1;
+		plan->sorted_max += more;
 		plan->sorted =
 			xreallocarray(plan->sorted, plan->sorted_max, sizeof(struct erofs_node *));
 	}
 	plan->sorted[at] = node;
+	return 0;
 }
 
 /* Replaces the list of children by that of the entries: sorted, without what is gone, with `.` and
@@ -56,17 +62,17 @@ static int sort_entries(struct plan *plan, struct erofs_dir *dir, struct err *er
 	struct erofs_node **end = &dir->children;
 	size_t count = 0;
 
-	if (!self || !up)
+	if (!self || !up || collect(plan, count++, self, err) < 0 ||
+	    collect(plan, count++, up, err) < 0)
 		return -1;
 	dir->nlink = 2;
-	collect(plan, count++, self);
-	collect(plan, count++, up);
 	for (struct erofs_node *node = dir->children; node; node = node->sibling) {
 		if (erofs_node_is_dir(node))
 			dir->nlink++;
 		else if (!node->inode)
 			continue;
-		collect(plan, count++, node);
+		if (collect(plan, count++, node, err) < 0)
+			return -1;
 	}
 	qsort(plan->sorted, count, sizeof(struct erofs_node *), by_name);
 	for (size_t i = 0; i < count; i++) {

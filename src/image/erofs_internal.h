@@ -50,6 +50,9 @@ enum { EROFS_CHUNKS_MAX = 16384 };
 /* erofs.c: lays an inode into the image and makes the node stand for it. */
 int erofs_put_inode(struct erofs_writer *writer, struct erofs_node *node, struct erofs_raw *raw,
 		    enum erofs_type type, struct err *err);
+/* Makes the node a directory as the entry describes it. */
+int erofs_put_dir(struct erofs_writer *writer, struct erofs_node *node,
+		  const struct erofs_entry *entry, struct err *err);
 /* True if the tail of `size` bytes can lie behind the inode. */
 bool erofs_fits_inline(const struct erofs_writer *writer, const struct erofs_raw *raw, size_t size);
 

@@ -32,6 +32,10 @@ int erofs_reader_walk(struct erofs_reader *reader, erofs_visit_fn *visit, void *
 int erofs_reader_lookup(struct erofs_reader *reader, const char *path, uint64_t *ret_nid,
 			struct err *err);
 
+/* The same for one name in the directory `dir_nid`: 1, 0 if there is none, -1. */
+int erofs_reader_find(struct erofs_reader *reader, uint64_t dir_nid, struct view name,
+		      uint64_t *ret_nid, struct err *err);
+
 /* The entry of an inode; what it points to lives until the next call. */
 int erofs_reader_entry(struct erofs_reader *reader, uint64_t nid, struct erofs_entry *ret_entry,
 		       struct err *err);

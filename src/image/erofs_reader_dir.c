@@ -256,6 +256,16 @@ static int find_name(struct erofs_reader *reader, const struct erofs_stat *dir, 
 	return 0;
 }
 
+int erofs_reader_find(struct erofs_reader *reader, uint64_t dir_nid, struct view name,
+		      uint64_t *ret_nid, struct err *err)
+{
+	struct erofs_stat dir;
+
+	if (erofs_reader_stat(reader, dir_nid, &dir, err) < 0)
+		return -1;
+	return S_ISDIR(dir.mode) ? find_name(reader, &dir, name, ret_nid, err) : 0;
+}
+
 int erofs_reader_lookup(struct erofs_reader *reader, const char *path, uint64_t *ret_nid,
 			struct err *err)
 {
@@ -263,19 +273,15 @@ int erofs_reader_lookup(struct erofs_reader *reader, const char *path, uint64_t 
 
 	while (*path) {
 		struct view name = {path, strcspn(path, "/")};
-		struct erofs_stat dir;
-		int found = 1;
+		int found;
 
 		path += name.len + (path[name.len] == '/');
 		if (name.len == 0 || view_equals(name, "."))
 			continue;
-		if (erofs_reader_stat(reader, nid, &dir, err) < 0)
-			return -1;
-		if (S_ISDIR(dir.mode))
-			found = find_name(reader, &dir, name, &nid, err);
+		found = erofs_reader_find(reader, nid, name, &nid, err);
 		if (found < 0)
 			return -1;
-		if (found == 0 || !S_ISDIR(dir.mode))
+		if (found == 0)
 			return err_set(err, ERR_NOT_FOUND, "it is not in the EROFS image");
 	}
 	*ret_nid = nid;

@@ -57,11 +57,14 @@ static struct erofs_node *lookup(const struct erofs_tree *tree, const struct ero
 	return node;
 }
 
-static void table_grow(struct erofs_tree *tree)
+static int table_grow(struct erofs_tree *tree, struct err *err)
 {
 	size_t size = tree->table_size * 2;
-	struct erofs_node **table = xcalloc(size, sizeof(*table));
+	struct erofs_node **table;
 
+	if (erofs_arena_count(&tree->arena, (size - tree->table_size) * sizeof(*table), err) < 0)
+		return -1;
+	table = xcalloc(size, sizeof(*table));
 	for (size_t i = 0; i < tree->table_size; i++) {
 		struct erofs_node *next;
 
@@ -76,11 +79,13 @@ static void table_grow(struct erofs_tree *tree)
 	free(tree->table);
 	tree->table = table;
 	tree->table_size = size;
+	return 0;
 }
 
 static struct erofs_node *node_new(struct erofs_tree *tree, struct view name, struct err *err)
 {
-	struct erofs_node *node = erofs_arena_alloc(&tree->arena, sizeof(*node) + name.len, err);
+	struct erofs_node *node =
+		erofs_arena_alloc(&tree->arena, offsetof(struct erofs_node, name) + name.len, err);
 
 	if (!node)
 		return NULL;
@@ -98,11 +103,12 @@ static struct erofs_node *node_add(struct erofs_tree *tree, struct erofs_node *p
 		err_set_(err, ERR_LIMIT, "the tree has more than %d entries", LIMIT_EROFS_ENTRIES);
 		return NULL;
 	}
+	if (tree->node_count >= tree->table_size && table_grow(tree, err) < 0)
+		return NULL;
 	node = node_new(tree, name, err);
 	if (!node)
 		return NULL;
-	if (tree->node_count++ >= tree->table_size)
-		table_grow(tree);
+	tree->node_count++;
 	slot = &tree->table[hash & (tree->table_size - 1)];
 	node->hash = hash;
 	node->next = *slot;
@@ -117,6 +123,19 @@ static void inode_unref(struct erofs_tree *tree, struct erofs_inode *inode)
 {
 	if (--inode->nlink == 0)
 		tree->inode_count--;
+}
+
+void erofs_tree_set_described(struct erofs_tree *tree, struct erofs_dir *dir)
+{
+	tree->implied_count -= dir->implied;
+	dir->implied = false;
+}
+
+static void dir_gone(struct erofs_tree *tree, struct erofs_dir *dir)
+{
+	erofs_tree_set_described(tree, dir);
+	dir->alive = false;
+	tree->inode_count--;
 }
 
 /* Everything below the directory goes away; walks without recursion, for paths are deep. */
@@ -135,10 +154,8 @@ static void drop_below(struct erofs_tree *tree, struct erofs_node *top)
 			if (node->inode)
 				inode_unref(tree, node->inode);
 			node->inode = NULL;
-			if (erofs_node_is_dir(node)) {
-				node->dir->alive = false;
-				tree->inode_count--;
-			}
+			if (erofs_node_is_dir(node))
+				dir_gone(tree, node->dir);
 			if (node->sibling)
 				break;
 			node = node->parent;
@@ -153,8 +170,7 @@ static void node_clear(struct erofs_tree *tree, struct erofs_node *node)
 {
 	if (erofs_node_is_dir(node)) {
 		drop_below(tree, node);
-		node->dir->alive = false;
-		tree->inode_count--;
+		dir_gone(tree, node->dir);
 	}
 	if (node->inode)
 		inode_unref(tree, node->inode);
@@ -180,6 +196,9 @@ int erofs_tree_set_dir(struct erofs_tree *tree, struct erofs_node *node, struct 
 	node_clear(tree, node);
 	dir->alive = true;
 	dir->opaque = opaque;
+	/* One that takes the place of what a whiteout hides is new. */
+	dir->implied = !opaque && node != tree->root;
+	tree->implied_count += dir->implied;
 	dir->attr = tree->implied;
 	dir->xattrs = NULL;
 	dir->xattr_len = 0;
@@ -199,6 +218,27 @@ int erofs_tree_set_inode(struct erofs_tree *tree, struct erofs_node *node,
 	node_clear(tree, node);
 	node->inode = inode;
 	return 0;
+}
+
+static struct erofs_node *first_dir(struct erofs_node *node)
+{
+	while (node && !erofs_node_is_dir(node))
+		node = node->sibling;
+	return node;
+}
+
+struct erofs_node *erofs_tree_next_dir(const struct erofs_tree *tree, struct erofs_node *node,
+				       size_t *depth)
+{
+	struct erofs_node *next = node->dir->opaque ? NULL : first_dir(node->dir->children);
+
+	*depth += next != NULL;
+	while (!next && node != tree->root) {
+		next = first_dir(node->sibling);
+		node = node->parent;
+		*depth -= !next;
+	}
+	return next;
 }
 
 /* The next component of the path: 1, or 0 at its end. */

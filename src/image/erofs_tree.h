@@ -20,11 +20,11 @@ struct erofs_attr {
 
 /* An inode that is no directory; several nodes share it when it has hard links. */
 struct erofs_inode {
-	uint32_t slot; /* where it lies: image/erofs_meta.h */
-	uint32_t nlink;
-	uint8_t type; /* enum erofs_type */
-	bool extended;
-	bool whiteout;
+	uint32_t slot;	/* where it lies: image/erofs_meta.h */
+	uint16_t nlink; /* LIMIT_EROFS_LINKS */
+	uint8_t type;	/* enum erofs_type */
+	bool extended : 1;
+	bool whiteout : 1;
 };
 
 struct erofs_dir {
@@ -33,6 +33,7 @@ struct erofs_dir {
 	struct erofs_node *children; /* also those that are gone */
 	bool alive;		     /* false once something else took its place */
 	bool opaque;		     /* hides what the layers below have */
+	bool implied;		     /* no entry has described it; the layers below may */
 	struct erofs_attr attr;
 	const void *xattrs; /* encoded, in the arena */
 	size_t xattr_len;
@@ -65,7 +66,8 @@ struct erofs_tree {
 	struct erofs_node **table;
 	size_t table_size; /* a power of two */
 	size_t node_count;
-	size_t inode_count; /* that are reachable */
+	size_t inode_count;   /* that are reachable */
+	size_t implied_count; /* directories, without the root */
 	uint64_t seed;
 	struct erofs_attr implied; /* of directories that no entry has described */
 };
@@ -93,6 +95,14 @@ int erofs_tree_set_dir(struct erofs_tree *tree, struct erofs_node *node, struct 
 /* The same on behalf of something below it: what stands for another thing than a whiteout is not
  * replaced but ERR_INVALID. */
 int erofs_tree_enter(struct erofs_tree *tree, struct erofs_node *node, struct err *err);
+
+/* The directory is no longer one that is only implied. */
+void erofs_tree_set_described(struct erofs_tree *tree, struct erofs_dir *dir);
+
+/* The directory behind `node` in a walk from the root, each before those in it, without what lies
+ * below an opaque one; NULL at the end.  *depth is that of the node, of the root 0. */
+struct erofs_node *erofs_tree_next_dir(const struct erofs_tree *tree, struct erofs_node *node,
+				       size_t *depth);
 
 /* Makes the node stand for the inode, which gains a link.  What it stood for goes away, with
  * everything below it. */

@@ -15,11 +15,11 @@
 #include <string.h>
 
 enum {
-	SEEN_MAX = 8192,
-	SEEN_SIZE = 1024, /* of a record that is remembered */
+	SEEN_MAX = 1024 * 1024, /* bytes of all records that are remembered */
+	SEEN_SIZE = 1024,	/* of one of them */
 	SEEN_BUCKETS = 4096,
 	NOT_SHARED = -1,
-	SHARED_MAX = 16 * 1024 * 1024,
+	SHARED_MAX = SEEN_MAX,
 };
 
 struct erofs_seen_xattr {
@@ -135,9 +135,9 @@ static struct erofs_seen_xattr *see(struct erofs_xattrs *xattrs, struct view rec
 		if (seen->len == record.len && memcmp(seen->bytes, record.ptr, record.len) == 0)
 			return seen;
 	}
-	if (record.len > SEEN_SIZE || xattrs->seen_count >= SEEN_MAX)
+	if (record.len > SEEN_SIZE || xattrs->seen_size + sizeof(*seen) + record.len > SEEN_MAX)
 		return NULL;
-	xattrs->seen_count++;
+	xattrs->seen_size += sizeof(*seen) + record.len;
 	seen = xcalloc(1, sizeof(*seen) + record.len);
 	seen->id = NOT_SHARED;
 	seen->len = record.len;

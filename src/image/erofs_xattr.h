@@ -16,7 +16,7 @@ struct erofs_seen_xattr;
 
 struct erofs_xattrs {
 	struct erofs_seen_xattr **table;
-	size_t seen_count;
+	size_t seen_size;  /* bytes of the table's records */
 	struct buf shared; /* the shared area */
 };
 

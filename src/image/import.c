@@ -19,7 +19,7 @@
 #include "image/blobs.h"
 #include "image/doc.h"
 #include "image/layer.h"
-#include "image/layer_links.h"
+#include "image/layer_order.h"
 #include "image/manifest.h"
 
 #include <inttypes.h>
@@ -36,6 +36,8 @@ struct import {
 	char **digests; /* of the same; empty: not known */
 	char **diff_ids;
 	uint64_t unpacked;
+	struct layer_order *order;
+	struct pulled *pulled;
 };
 
 static void import_done(struct import *import)
@@ -44,6 +46,7 @@ static void import_done(struct import *import)
 	strv_free(import->members);
 	strv_free(import->digests);
 	strv_free(import->diff_ids);
+	layer_order_free(import->order);
 }
 
 static struct view view_of_buf(const struct buf *buf)
@@ -156,8 +159,8 @@ static int read_documents(struct import *import, struct pulled *pulled, struct e
 		if (rc == 0)
 			rc = read_docker(import, &bytes, &config, pulled->digest, err);
 	}
-	if (rc < 0 ||
-	    config_parse(view_of_buf(&config), &pulled->config, &import->diff_ids, err) < 0)
+	if (rc < 0 || config_parse(view_of_buf(&config), &import->job->platform, &pulled->config,
+				   &import->diff_ids, err) < 0)
 		return -1;
 	if (!import->members || strv_count(import->members) != strv_count(import->diff_ids))
 		return err_set(err, ERR_INVALID, "archive: %zu layers, but the config has %zu",
@@ -189,44 +192,54 @@ static int check_layer(struct import *import, size_t index, const struct layer_r
 	return 0;
 }
 
+/* For what a layer needs of one below it. */
+static int open_finished(void *ctx, size_t index, int *ret_fd, struct err *err)
+{
+	const struct import *import = ctx;
+
+	return blob_open(import->sink->blobs, import->pulled->layers[index].blob, ret_fd, err);
+}
+
 static int convert(struct import *import, size_t index, struct blob *blob,
 		   struct pulled_layer *pulled, struct err *err)
 {
 	const struct layer_limits limits = {import->job->max_size, LIMIT_LAYER_RATIO};
+	const struct layer_place place = {import->order, index, open_finished, import};
 	AUTO(auto_layer) struct layer *layer = NULL;
-	AUTO(layer_result_done) struct layer_result result = {0};
+	struct layer_result result;
 
-	if (layer_open(blob->fd, &limits, &layer, err) < 0 ||
+	if (layer_open(blob->fd, &limits, &place, &layer, err) < 0 ||
 	    archive_file_read(import->file, import->members[index], NULL, put_in_layer, layer,
 			      err) < 0 ||
-	    layer_finish(layer, &result, err) < 0 || check_layer(import, index, &result, err) < 0 ||
-	    layer_links_add(import->diff_ids, index, &result, blob, err) < 0)
+	    layer_finish(layer, &result, err) < 0 || check_layer(import, index, &result, err) < 0)
 		return -1;
 	memcpy(pulled->digest, result.digest, DIGEST_TEXT_SIZE);
-	return blob_commit(blob, err);
+	return blob_commit(blob, result.chained, err);
 }
 
-static int import_layer(struct import *import, size_t index, struct pulled *pulled, struct err *err)
+static int import_layer(struct import *import, size_t index, struct err *err)
 {
-	struct pulled_layer *layer = &pulled->layers[index];
+	struct pulled_layer *layer = &import->pulled->layers[index];
 	const char *diff_id = import->diff_ids[index];
 	AUTO(blob_abandon) struct blob blob = BLOB_INIT;
-	int cached = blob_begin(import->sink->blobs, diff_id, &blob, err);
-	struct pull_progress progress = {
-		.layer = index, .layer_count = pulled->layer_count, .digest = layer->digest};
+	int cached = blob_begin(import->sink->blobs, import->diff_ids, index, &blob, err);
+	struct pull_progress progress = {.layer = index,
+					 .layer_count = import->pulled->layer_count,
+					 .digest = layer->digest};
 
 	if (cached < 0)
 		return -1;
-	memcpy(layer->diff_id, diff_id, DIGEST_TEXT_SIZE);
 	/* A layer that is there already is not read: where the archive does not say what digest it
 	 * has, it goes by its diff id, which is that of an uncompressed layer. */
 	memcpy(layer->digest, *import->digests[index] ? import->digests[index] : diff_id,
 	       DIGEST_TEXT_SIZE);
 	if (!cached && convert(import, index, &blob, layer, err) < 0)
 		return err_wrap(err, "layer '%s'", import->members[index]);
+	memcpy(layer->blob, blob.digest, DIGEST_TEXT_SIZE);
+	layer_order_finish(import->order, index);
 	progress.cached = cached;
 	progress.finished = true;
-	return import->sink->report(import->sink->ctx, &progress, diff_id, err);
+	return import->sink->report(import->sink->ctx, &progress, err);
 }
 
 int import_run(const struct worker_job *job, int fd, const struct pull_sink *sink,
@@ -240,8 +253,10 @@ int import_run(const struct worker_job *job, int fd, const struct pull_sink *sin
 		return -1;
 	pulled.layer_count = strv_count(import.diff_ids);
 	pulled.layers = xcalloc(pulled.layer_count, sizeof(*pulled.layers));
+	import.pulled = &pulled;
+	import.order = layer_order_new(pulled.layer_count);
 	for (size_t i = 0; i < pulled.layer_count; i++) {
-		if (import_layer(&import, i, &pulled, err) < 0)
+		if (import_layer(&import, i, err) < 0)
 			return -1;
 	}
 	*ret_pulled = pulled;

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/attr.h"
+#include "image/layer_order.h"
 #include "image/zstd_window.h"
 
 #include <isa-l/igzip_lib.h>
@@ -35,15 +36,17 @@ struct inflate {
 	bool inside;			    /* of a frame */
 	unsigned char frame[ZSTD_HEAD_MAX]; /* the header of one, as far as it has come */
 	size_t frame_len;
-	struct zstd_windows *windows;
-	size_t window; /* what we hold of them */
+	struct layer_order *order;
+	size_t layer;
+	size_t window; /* what we hold of its memory */
 };
 
-struct inflate *inflate_new(struct zstd_windows *windows)
+struct inflate *inflate_new(struct layer_order *order, size_t layer)
 {
 	struct inflate *inflate = xcalloc(1, sizeof(*inflate));
 
-	inflate->windows = windows;
+	inflate->order = order;
+	inflate->layer = layer;
 	return inflate;
 }
 
@@ -51,20 +54,21 @@ static void close_zstd(struct inflate *inflate)
 {
 	ZSTD_freeDStream(inflate->zstd);
 	inflate->zstd = NULL;
-	if (inflate->windows)
-		zstd_windows_give(inflate->windows, inflate->window);
+	if (inflate->order)
+		layer_order_give(inflate->order, inflate->layer, inflate->window);
 	inflate->window = 0;
 }
 
-static void open_zstd(struct inflate *inflate, size_t window)
+static int open_zstd(struct inflate *inflate, size_t window, struct err *err)
 {
-	if (inflate->windows)
-		zstd_windows_take(inflate->windows, window);
+	if (inflate->order && layer_order_take(inflate->order, inflate->layer, window, err) < 0)
+		return -1;
 	inflate->window = window;
 	inflate->zstd = ZSTD_createDStream();
 	if (!inflate->zstd)
 		abort();
 	ZSTD_DCtx_setParameter(inflate->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_BITS);
+	return 0;
 }
 
 void inflate_free(struct inflate *inflate)
@@ -210,9 +214,10 @@ static int zstd_begin(struct inflate *inflate, struct inflate_io *io, struct err
 		take(inflate, io, 1);
 	}
 	window = zstd_header_window(inflate->frame, inflate->frame_len);
-	if (window > inflate->window && window <= ZSTD_WINDOWS_MAX) {
+	if (window > inflate->window && window <= 1u << ZSTD_WINDOW_BITS) {
 		close_zstd(inflate);
-		open_zstd(inflate, (size_t)window);
+		if (open_zstd(inflate, (size_t)window, err) < 0)
+			return -1;
 	}
 	in.size = inflate->frame_len;
 	inflate->frame_len = 0;
@@ -248,7 +253,7 @@ static int run_zstd(struct inflate *inflate, struct inflate_io *io, struct err *
 	return 0;
 }
 
-static void choose(struct inflate *inflate)
+static int choose(struct inflate *inflate, struct err *err)
 {
 	static const unsigned char gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd},
 				   skippable[] = {0x2a, 0x4d, 0x18};
@@ -256,7 +261,7 @@ static void choose(struct inflate *inflate)
 
 	inflate->run = run_plain;
 	if (inflate->head_len < HEAD_SIZE)
-		return;
+		return 0;
 	if (memcmp(head, gzip, sizeof(gzip)) == 0) {
 		inflate->run = run_gzip;
 		inflate->gzip = xcalloc(1, sizeof(*inflate->gzip));
@@ -266,8 +271,9 @@ static void choose(struct inflate *inflate)
 		   ((head[0] & 0xf0) == 0x50 &&
 		    memcmp(head + 1, skippable, sizeof(skippable)) == 0)) {
 		inflate->run = run_zstd;
-		open_zstd(inflate, 0);
+		return open_zstd(inflate, 0, err);
 	}
+	return 0;
 }
 
 /* Runs what is in `head`, which is no more than the start of the input. */
@@ -297,7 +303,8 @@ int inflate_run(struct inflate *inflate, struct inflate_io *io, struct err *err)
 		io->in.len -= len;
 		if (inflate->head_len < HEAD_SIZE && !io->last)
 			return 0;
-		choose(inflate);
+		if (choose(inflate, err) < 0)
+			return -1;
 	}
 	if (inflate->head_given < inflate->head_len && run_head(inflate, io, err) < 0)
 		return -1;

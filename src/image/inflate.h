@@ -2,8 +2,8 @@
 /*
  * Decompression of a stream whose bytes are pushed in as they come: gzip (also of many members),
  * zstd (also of many frames) or neither, recognised by the first bytes.  Memory is bounded: a
- * zstd window of more than 32 MiB is refused, and streams that share `windows` have no more than
- * that together: inflate_run() then waits until others are freed.
+ * zstd window of more than 32 MiB is refused, and that of a layer among others is taken of its
+ * order's memory (image/layer_order.h), for which inflate_run() may wait.
  *
  *	io = (struct inflate_io){.in = bytes, .out = block, .size = sizeof(block)};
  *	do {
@@ -31,15 +31,15 @@ struct inflate_io {
 	size_t size, len; /* room in `out`, and what of it is filled */
 };
 
-struct zstd_windows;
+struct layer_order;
 
-/* `windows` is borrowed; NULL: of a stream that shares with no other. */
-struct inflate *inflate_new(struct zstd_windows *windows);
+/* `order` is borrowed; NULL: the stream is no layer of an image. */
+struct inflate *inflate_new(struct layer_order *order, size_t layer);
 void inflate_free(struct inflate *inflate);
 DEFINE_AUTO(inflate)
 
 /* Appends to `out` until it is full or `in` is used up and gives no more; so `len` < `size` on
  * return means: all taken, all given, and with `last`: the stream is complete.  ERR_PROTOCOL for
  * corrupt bytes (with their place in the stream), ERR_IO for a stream that ends early, ERR_LIMIT
- * for the window. */
+ * for the window, ERR_CANCELLED from the order. */
 int inflate_run(struct inflate *inflate, struct inflate_io *io, struct err *err);

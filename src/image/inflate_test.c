@@ -52,7 +52,7 @@ static void put_zstd(struct buf *out, const char *bytes, size_t len)
 static int inflate_all(const struct buf *in, size_t piece, size_t block, struct buf *out,
 		       struct err *err)
 {
-	AUTO(auto_inflate) struct inflate *inflate = inflate_new(NULL);
+	AUTO(auto_inflate) struct inflate *inflate = inflate_new(NULL, 0);
 	AUTO_FREE char *room = xcalloc(1, block);
 	struct inflate_io io = {.out = room, .size = block};
 

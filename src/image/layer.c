@@ -42,16 +42,6 @@ struct layer {
 	struct err err; /* the first failure */
 };
 
-void layer_result_done(struct layer_result *result)
-{
-	for (size_t i = 0; i < result->link_count; i++) {
-		free(result->links[i].path);
-		free(result->links[i].link);
-	}
-	free(result->links);
-	*result = (struct layer_result){0};
-}
-
 static void *run_thread(void *arg)
 {
 	struct layer *layer = arg;
@@ -86,16 +76,17 @@ static void join_thread(struct layer *layer, const struct err *why)
 	layer->running = false;
 }
 
-int layer_open(int fd, const struct layer_limits *limits, struct layer **ret_layer, struct err *err)
+int layer_open(int fd, const struct layer_limits *limits, const struct layer_place *place,
+	       struct layer **ret_layer, struct err *err)
 {
 	AUTO(auto_layer) struct layer *layer = xcalloc(1, sizeof(*layer));
 
 	assert(limits->max_ratio > 0);
 	layer->limits = *limits;
 	layer->digest = digest_new();
-	layer->inflate = inflate_new(limits->windows);
+	layer->inflate = inflate_new(place->order, place->layer);
 	layer->pipe = block_pipe_new();
-	layer->spec = (struct layer_tar_spec){layer->pipe, fd, limits->max_size};
+	layer->spec = (struct layer_tar_spec){layer->pipe, fd, limits->max_size, *place};
 	if (start_thread(layer, err) < 0)
 		return -1;
 	*ret_layer = STEAL(layer);
@@ -109,7 +100,6 @@ void layer_free(struct layer *layer)
 	if (!layer)
 		return;
 	join_thread(layer, &given_up);
-	layer_result_done(&layer->result);
 	block_pipe_free(layer->pipe);
 	inflate_free(layer->inflate);
 	digest_free(layer->digest);
@@ -200,12 +190,11 @@ int layer_finish(struct layer *layer, struct layer_result *ret_result, struct er
 	layer->io.last = true;
 	if (pump(layer, err) < 0)
 		return -1;
-	inflate_free(STEAL(layer->inflate)); /* others may wait for its window */
+	inflate_free(STEAL(layer->inflate)); /* the names may need its memory */
 	join_thread(layer, NULL);
 	if (layer->failed < 0)
 		return fail(layer, NULL, err);
 	digest_final(layer->digest, layer->result.digest);
 	*ret_result = layer->result;
-	layer->result = (struct layer_result){0};
 	return 0;
 }

@@ -9,6 +9,9 @@
  * attributes those that EROFS can hold, but for trusted.overlay.*.  Whiteouts become overlayfs's
  * own.  Names are bytes, of whatever encoding.  Refused with the entry's name: a `..` in a path,
  * a path through something that is no directory, and all that is over a limit.
+ *
+ * Where the layer needs something of those below it (layer_below.h), its thread waits until they
+ * are finished, once it has all bytes of its own.
  */
 #pragma once
 
@@ -16,22 +19,26 @@
 #include "base/err.h"
 #include "crypto/digest.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct layer;
-struct zstd_windows;
+struct layer_order;
 
 struct layer_limits {
-	uint64_t max_size;	      /* bytes of tar that a layer may inflate to */
-	unsigned max_ratio;	      /* tar bytes per compressed byte, once 1 MiB has come out */
-	struct zstd_windows *windows; /* of layers that run at once; NULL: of one */
+	uint64_t max_size;  /* bytes of tar that a layer may inflate to */
+	unsigned max_ratio; /* tar bytes per compressed byte, once 1 MiB has come out */
 };
 
-/* A hard link whose target is not in this layer, and so must be in one below.  It is not in the
- * image: merge_links() (image/merge.h) adds it. */
-struct layer_link {
-	char *path, *link; /* without a leading `/` */
+/* Where the layer lies among the others of its image.  All is borrowed. */
+struct layer_place {
+	struct layer_order *order;
+	size_t layer;
+	/* Opens the image of a finished layer below, the descriptor is the caller's.  Called by the
+	 * layer's thread. */
+	int (*open)(void *ctx, size_t layer, int *ret_fd, struct err *err);
+	void *ctx;
 };
 
 struct layer_result {
@@ -39,15 +46,13 @@ struct layer_result {
 	char diff_id[DIGEST_TEXT_SIZE]; /* of the tar */
 	uint64_t compressed_size, tar_size;
 	uint64_t entries;
-	struct layer_link *links; /* in the order of the layer */
-	size_t link_count;
+	bool chained; /* the image depends on the layers below */
 };
-void layer_result_done(struct layer_result *result);
 
 /* `fd`: an empty regular file for the EROFS image, the caller's.  The compression is recognised by
  * its first bytes (gzip, zstd, plain tar). */
-int layer_open(int fd, const struct layer_limits *limits, struct layer **ret_layer,
-	       struct err *err);
+int layer_open(int fd, const struct layer_limits *limits, const struct layer_place *place,
+	       struct layer **ret_layer, struct err *err);
 void layer_free(struct layer *layer);
 DEFINE_AUTO(layer)
 

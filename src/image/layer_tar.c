@@ -3,7 +3,8 @@
  * See layer_tar.h.
  *
  * Happy path: the reader pulls blocks from the pipe, where they lie, and gives entry after entry;
- * each goes to the EROFS writer.  Behind the end of the archive the rest is read for the digest.
+ * each goes to the EROFS writer.  Behind the end of the archive the rest is read for the digest;
+ * then, if they are needed, the layers below give what belongs to them, and the image is finished.
  *
  * Failure modes: the pipe's (the stream is corrupt or ends early, a cap is reached), the reader's
  * (the tar is corrupt), the writer's (a path or an attribute that is refused, a full disk).
@@ -14,6 +15,9 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "image/erofs.h"
+#include "image/erofs_implied.h"
+#include "image/layer_below.h"
+#include "image/layer_order.h"
 #include "image/layer_path.h"
 #include "image/tar_reader.h"
 
@@ -26,6 +30,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+/* Of a link, besides its names: in the list, and once it is made. */
+enum { LINK_MEMORY = 128 };
+
 struct tar {
 	const struct layer_tar_spec *spec;
 	struct layer_result *result;
@@ -33,7 +40,7 @@ struct tar {
 	struct digest *digest;
 	struct erofs_writer *writer; /* NULL before the first entry */
 	struct buf path, link;	     /* of the entry, cleaned */
-	struct buf links; /* struct layer_link that are unresolved, by two strings each */
+	struct buf links; /* hard links whose targets were not there, by two strings each */
 	size_t link_count;
 	char *name; /* of the last entry, as it is in the tar; NULL: none yet */
 };
@@ -179,6 +186,13 @@ static int describe(struct archive_entry *entry, struct erofs_entry *ret_out, st
 	return 0;
 }
 
+static int take_memory(void *ctx, size_t size, struct err *err)
+{
+	const struct tar *tar = ctx;
+
+	return layer_order_take(tar->spec->place.order, tar->spec->place.layer, size, err);
+}
+
 static int put_link(struct tar *tar, const char *target, struct err *err)
 {
 	struct erofs_entry out = {.path = tar->path.ptr, .link = tar->link.ptr};
@@ -193,7 +207,8 @@ static int put_link(struct tar *tar, const char *target, struct err *err)
 	buf_put(&tar->links, tar->path.ptr, tar->path.len + 1);
 	buf_put(&tar->links, tar->link.ptr, tar->link.len + 1);
 	tar->link_count++;
-	if (buf_check(&tar->links, "the list of hard links to other layers", err) < 0)
+	if (buf_check(&tar->links, "the list of hard links to other layers", err) < 0 ||
+	    take_memory(tar, LINK_MEMORY + 2 * (tar->path.len + tar->link.len), err) < 0)
 		return wrap_entry(tar, err);
 	return 0;
 }
@@ -219,7 +234,9 @@ static void begin_image(struct tar *tar, int64_t build_time)
 {
 	if (!tar->writer)
 		tar->writer = erofs_writer_new(tar->spec->fd,
-					       &(struct erofs_params){.build_time = build_time});
+					       &(struct erofs_params){.build_time = build_time,
+								      .allow = take_memory,
+								      .ctx = tar});
 }
 
 static int put_entry(struct tar *tar, struct archive_entry *entry, struct err *err)
@@ -270,34 +287,53 @@ static int read_rest(struct tar *tar, struct err *err)
 	return 0;
 }
 
-/* Hands out the links that are still needed: what else the layer has at a path wins. */
-static void give_links(struct tar *tar)
+/* The links as a list, into tar->links: in `links`, which has room for them. */
+static void list_links(const struct tar *tar, struct layer_link *links)
 {
-	struct layer_result *result = tar->result;
-	const char *path = tar->links.ptr;
+	const char *at = tar->links.ptr;
 
-	result->links = xcalloc(tar->link_count + 1, sizeof(*result->links));
 	for (size_t i = 0; i < tar->link_count; i++) {
-		const char *link = path + strlen(path) + 1;
-
-		if (erofs_type_at(tar->writer, path) == 0)
-			result->links[result->link_count++] =
-				(struct layer_link){xstrdup(path), xstrdup(link)};
-		path = link + strlen(link) + 1;
+		links[i].path = at;
+		links[i].link = at + strlen(at) + 1;
+		at = links[i].link + strlen(links[i].link) + 1;
 	}
+}
+
+static int open_below(const struct layer_place *place, struct layer_stack *stack, struct err *err)
+{
+	if (layer_order_wait(place->order, place->layer, err) < 0)
+		return -1;
+	for (size_t i = 0; i < place->layer; i++) {
+		int fd;
+
+		if (place->open(place->ctx, i, &fd, err) < 0 || layer_stack_add(stack, fd, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_below(const struct tar *tar, struct err *err)
+{
+	AUTO_FREE struct layer_link *links = xcalloc(tar->link_count + 1, sizeof(*links));
+	AUTO(auto_layer_stack) struct layer_stack *stack = layer_stack_new();
+
+	if (open_below(&tar->spec->place, stack, err) < 0)
+		return -1;
+	list_links(tar, links);
+	return layer_below_add(stack, links, tar->link_count, tar->writer, err);
 }
 
 static int convert(struct tar *tar, struct err *err)
 {
 	if (tar_reader_open(take_block, tar, &tar->reader, err) < 0)
 		return err_wrap(err, "the layer's first entry");
-	if (put_entries(tar, err) < 0)
+	if (put_entries(tar, err) < 0 || read_rest(tar, err) < 0)
 		return -1;
 	begin_image(tar, 0);
-	give_links(tar);
-	if (erofs_finish(tar->writer, err) < 0)
+	tar->result->chained = tar->link_count > 0 || erofs_has_implied(tar->writer);
+	if (tar->result->chained && add_below(tar, err) < 0)
 		return -1;
-	return read_rest(tar, err);
+	return erofs_finish(tar->writer, err);
 }
 
 int layer_tar_convert(const struct layer_tar_spec *spec, struct layer_result *ret_result,

@@ -35,10 +35,14 @@ struct manifest {
 int manifest_parse(struct view bytes, struct manifest *ret_manifest, struct err *err);
 void manifest_done(struct manifest *manifest);
 
-/* The item of an index for `platform` (an empty variant takes any); ERR_NOT_FOUND lists what there
- * is. */
+/* The item of an index for `platform` (an empty variant takes any), which may not say what it is
+ * for: then the image's config does.  ERR_NOT_FOUND lists what there is. */
 int manifest_choose(const struct manifest *index, const struct platform *platform,
 		    const struct descriptor **ret_item, struct err *err);
+
+/* That an image whose config says it is for `is` runs where `wanted` is wanted; an architecture
+ * that is not said fits.  ERR_NOT_FOUND names both and the remedy. */
+int platform_check(const struct platform *is, const struct platform *wanted, struct err *err);
 
 /* "linux/amd64", "linux/arm64/v8"; NULL: this host's.  */
 int platform_parse(const char *text, struct platform *ret_platform, struct err *err);
@@ -50,6 +54,7 @@ int layer_media_type(const char *media_type, enum layer_compression *ret_compres
 		     struct err *err);
 
 /* The image's config blob: how to run it, and the diff ids of its layers (NULL-ended list, checked
- * digests, as many as there are layers). */
-int config_parse(struct view bytes, struct image_config *ret_config, char ***ret_diff_ids,
-		 struct err *err);
+ * digests, as many as there are layers).  It must be for linux; `wanted`, where it is not NULL, is
+ * for platform_check(). */
+int config_parse(struct view bytes, const struct platform *wanted, struct image_config *ret_config,
+		 char ***ret_diff_ids, struct err *err);

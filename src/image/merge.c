@@ -67,12 +67,7 @@ static int show(struct merge *merge, const struct erofs_entry *entry, uint64_t n
 
 	if (first_hidden)
 		shown.link = other;
-	shown.xattrs = xattrs;
-	shown.xattr_count = 0;
-	for (size_t i = 0; i < entry->xattr_count; i++) {
-		if (!erofs_is_overlay_xattr(entry->xattrs[i].name))
-			xattrs[shown.xattr_count++] = entry->xattrs[i];
-	}
+	erofs_drop_overlay(&shown, xattrs);
 	if (erofs_copy(merge->reader, nid, &shown, merge->writer, err) < 0)
 		return -1;
 	if (first_hidden && !other)

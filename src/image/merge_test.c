@@ -74,22 +74,11 @@ static void test_refused(void)
 	AUTO_FD int empty = memfd_create("empty", MFD_CLOEXEC);
 	AUTO_FD int out = memfd_create("out", MFD_CLOEXEC);
 	const int layers[] = {empty, sound};
-	const struct merge_link link = {"up/../link", "a"};
-	const struct merge_links_spec spec = {.layer_fd = sound,
-					      .lower_fds = &sound,
-					      .lower_count = 1,
-					      .links = &link,
-					      .link_count = 1,
-					      .out_fd = out};
 	struct err err;
 
 	TEST("a damaged layer is named");
 	CHECK(merge_layers(layers, ARRAY_SIZE(layers), out, 0, &err) < 0);
 	CHECK_STR(err.msg, "layer 1 of 2: damaged EROFS image: it has only 0 bytes");
-
-	TEST("a link with a bad path is named");
-	CHECK(merge_links(&spec, &err) < 0);
-	CHECK(strncmp(err.msg, "entry \"up/../link\": ", 20) == 0 && err.code == ERR_INVALID);
 }
 
 int main(void)

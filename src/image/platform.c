@@ -55,6 +55,15 @@ static char *take_word(const char **text)
 	return word;
 }
 
+static const char *common_name(const char *architecture)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(architecture_aliases); i++) {
+		if (strcmp(architecture, architecture_aliases[i].from) == 0)
+			return architecture_aliases[i].to;
+	}
+	return architecture;
+}
+
 static void read_words(const char *text, struct platform *platform)
 {
 	platform->os = take_word(&text);
@@ -76,6 +85,7 @@ int platform_parse(const char *text, struct platform *ret_platform, struct err *
 {
 	AUTO(platform_done) struct platform platform = {0};
 	AUTO_FREE char *quoted = text_quoted(text ? text : "");
+	char *architecture;
 
 	read_words(text ? text : "linux/" HOST_ARCHITECTURE, &platform);
 	if (!platform.variant)
@@ -86,12 +96,9 @@ int platform_parse(const char *text, struct platform *ret_platform, struct err *
 	if (strcmp(platform.os, "linux") != 0)
 		return err_set(err, ERR_INVALID, "platform %s: only linux images can be run",
 			       quoted);
-	for (size_t i = 0; i < ARRAY_SIZE(architecture_aliases); i++) {
-		if (strcmp(platform.architecture, architecture_aliases[i].from) != 0)
-			continue;
-		free(platform.architecture);
-		platform.architecture = xstrdup(architecture_aliases[i].to);
-	}
+	architecture = xstrdup(common_name(platform.architecture));
+	free(platform.architecture);
+	platform.architecture = architecture;
 	*ret_platform = platform;
 	platform = (struct platform){0};
 	return 0;
@@ -150,6 +157,33 @@ static int fitness(const struct platform *item, const struct platform *wanted)
 	return any ? 1 : 0;
 }
 
+static void put_platform(struct buf *text, const struct platform *platform)
+{
+	AUTO_FREE char *plain = xasprintf("%s/%s%s%s", platform->os, platform->architecture,
+					  *platform->variant ? "/" : "", platform->variant);
+	AUTO_FREE char *quoted = text_quoted(plain);
+
+	/* A stranger's words: quoted unless they are as they should be. */
+	buf_puts(text, strspn(plain, PLATFORM_WORDS "/") == strlen(plain) ? plain : quoted);
+}
+
+int platform_check(const struct platform *is, const struct platform *wanted, struct err *err)
+{
+	AUTO_BUF struct buf there = BUF_INIT(LISTED_MAX), want = BUF_INIT(LISTED_MAX);
+	struct platform plain = *is;
+
+	plain.architecture = (char *)common_name(is->architecture);
+	if (!*is->architecture ||
+	    (strcmp(plain.architecture, wanted->architecture) == 0 && fitness(&plain, wanted) > 0))
+		return 0;
+	put_platform(&there, is);
+	put_platform(&want, wanted);
+	return err_set(err, ERR_NOT_FOUND,
+		       "the image is for %s, not for %s: build or choose one for that ('pull "
+		       "--platform %s' takes it as it is)",
+		       there.ptr, want.ptr, there.ptr);
+}
+
 static bool is_image(const struct manifest *index, size_t i)
 {
 	if (strcmp(index->platforms[i].os, "unknown") == 0)
@@ -190,16 +224,6 @@ static ssize_t find_unnamed(const struct manifest *index)
 			return (ssize_t)i;
 	}
 	return -1;
-}
-
-static void put_platform(struct buf *text, const struct platform *platform)
-{
-	AUTO_FREE char *plain = xasprintf("%s/%s%s%s", platform->os, platform->architecture,
-					  *platform->variant ? "/" : "", platform->variant);
-	AUTO_FREE char *quoted = text_quoted(plain);
-
-	/* A stranger's words: quoted unless they are as they should be. */
-	buf_puts(text, strspn(plain, PLATFORM_WORDS "/") == strlen(plain) ? plain : quoted);
 }
 
 static int not_found(const struct manifest *index, const struct platform *wanted, struct err *err)

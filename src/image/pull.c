@@ -4,9 +4,9 @@
  *
  * Happy path: the first registry of the job that has the reference gives the manifest, by way of an
  * index the one of the platform, and its config names the diff ids.  Then up to three threads take
- * one layer after the other.  A layer whose blob exists is not fetched; the bytes of another run
- * through image/layer.h into the file, and only when its digest, its size and its diff id are those
- * of the manifest and the config does it get its name.
+ * one layer after the other, base first.  A layer whose blob exists is not fetched; the bytes of
+ * another run through image/layer.h into the file, and only when its digest, its size and its diff
+ * id are those of the manifest and the config does it get its name.
  *
  * Failure modes: a thread that fails keeps the first error and stops the others at their next
  * bytes; their files are removed.
@@ -19,9 +19,8 @@
 #include "base/strv.h"
 #include "image/blobs.h"
 #include "image/layer.h"
-#include "image/layer_links.h"
+#include "image/layer_order.h"
 #include "image/registry.h"
-#include "image/zstd_window.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -45,14 +44,14 @@ struct pull {
 	struct registry_config registry_config;
 	struct registry *registry;
 	struct manifest manifest;
+	bool is_chosen; /* of an index, for its platform */
 	char **diff_ids;
-	struct zstd_windows *windows; /* of all layers */
+	struct layer_order *order;
+	struct pulled *pulled; /* its layers are their threads' until these are finished */
 
-	pthread_mutex_t lock;	/* for what follows and for sink->report */
-	pthread_cond_t changed; /* `finished` or `failed` */
-	bool *finished;		/* layers */
-	size_t next;		/* layer to be taken */
-	uint64_t unpacked;	/* bytes of tar so far */
+	pthread_mutex_t lock; /* for what follows and for sink->report */
+	size_t next;	      /* layer to be taken */
+	uint64_t unpacked;    /* bytes of tar so far */
 	bool failed;
 	struct err first; /* error */
 };
@@ -68,11 +67,9 @@ struct transfer {
 static void pull_done(struct pull *pull)
 {
 	registry_free(pull->registry);
-	zstd_windows_free(pull->windows);
+	layer_order_free(pull->order);
 	manifest_done(&pull->manifest);
 	strv_free(pull->diff_ids);
-	free(pull->finished);
-	pthread_cond_destroy(&pull->changed);
 	pthread_mutex_destroy(&pull->lock);
 }
 
@@ -84,8 +81,7 @@ static int report(struct transfer *transfer, struct err *err)
 	transfer->reported_ms = clock_monotonic_ms();
 	pthread_mutex_lock(&pull->lock);
 	rc = pull->failed ? err_set(err, ERR_CANCELLED, "another layer has failed")
-			  : pull->sink->report(pull->sink->ctx, &transfer->progress,
-					       pull->diff_ids[transfer->progress.layer], err);
+			  : pull->sink->report(pull->sink->ctx, &transfer->progress, err);
 	pthread_mutex_unlock(&pull->lock);
 	return rc;
 }
@@ -124,21 +120,12 @@ static int check_layer(struct pull *pull, size_t index, const struct layer_resul
 	return 0;
 }
 
-/* Waits for the layers below `index`; false when there is no more use. */
-static bool wait_for_lower(struct pull *pull, size_t index)
+/* For what a layer needs of one below it. */
+static int open_finished(void *ctx, size_t index, int *ret_fd, struct err *err)
 {
-	bool failed;
+	const struct pull *pull = ctx;
 
-	pthread_mutex_lock(&pull->lock);
-	for (size_t i = 0; i < index && !pull->failed;) {
-		if (pull->finished[i])
-			i++;
-		else
-			pthread_cond_wait(&pull->changed, &pull->lock);
-	}
-	failed = pull->failed;
-	pthread_mutex_unlock(&pull->lock);
-	return !failed;
+	return blob_open(pull->sink->blobs, pull->pulled->layers[index].blob, ret_fd, err);
 }
 
 static int fetch_layer(struct transfer *transfer, struct http *http, struct blob *blob,
@@ -147,22 +134,19 @@ static int fetch_layer(struct transfer *transfer, struct http *http, struct blob
 	struct pull *pull = transfer->pull;
 	size_t index = transfer->progress.layer;
 	const struct descriptor *item = &pull->manifest.items[index];
-	const struct layer_limits limits = {pull->job->max_size, LIMIT_LAYER_RATIO, pull->windows};
+	const struct layer_limits limits = {pull->job->max_size, LIMIT_LAYER_RATIO};
+	const struct layer_place place = {pull->order, index, open_finished, pull};
 	AUTO(auto_layer) struct layer *layer = NULL;
-	AUTO(layer_result_done) struct layer_result result = {0};
+	struct layer_result result;
 
-	if (layer_open(blob->fd, &limits, &layer, err) < 0)
+	if (layer_open(blob->fd, &limits, &place, &layer, err) < 0)
 		return -1;
 	transfer->layer = layer;
 	if (registry_blob(pull->registry, http, item->digest, item->size, take_bytes, transfer,
 			  err) < 0 ||
 	    layer_finish(layer, &result, err) < 0 || check_layer(pull, index, &result, err) < 0)
 		return -1;
-	if (result.link_count > 0 && !wait_for_lower(pull, index))
-		return err_set(err, ERR_CANCELLED, "another layer has failed");
-	if (layer_links_add(pull->diff_ids, index, &result, blob, err) < 0)
-		return -1;
-	return blob_commit(blob, err);
+	return blob_commit(blob, result.chained, err);
 }
 
 static int pull_layer(struct pull *pull, struct http *http, size_t index, struct err *err)
@@ -174,16 +158,14 @@ static int pull_layer(struct pull *pull, struct http *http, size_t index, struct
 						 .digest = item->digest,
 						 .total = item->size}};
 	AUTO(blob_abandon) struct blob blob = BLOB_INIT;
-	int cached = blob_begin(pull->sink->blobs, pull->diff_ids[index], &blob, err);
+	int cached = blob_begin(pull->sink->blobs, pull->diff_ids, index, &blob, err);
 
 	if (cached < 0)
 		return -1;
 	if (!cached && (report(&transfer, err) < 0 || fetch_layer(&transfer, http, &blob, err) < 0))
 		return err_wrap(err, "layer %s", item->digest);
-	pthread_mutex_lock(&pull->lock);
-	pull->finished[index] = true;
-	pthread_cond_broadcast(&pull->changed);
-	pthread_mutex_unlock(&pull->lock);
+	memcpy(pull->pulled->layers[index].blob, blob.digest, DIGEST_TEXT_SIZE);
+	layer_order_finish(pull->order, index);
 	transfer.progress.cached = cached;
 	transfer.progress.finished = true;
 	return report(&transfer, err);
@@ -207,8 +189,8 @@ static void fail(struct pull *pull, const struct err *err)
 	if (!pull->failed)
 		pull->first = *err;
 	pull->failed = true;
-	pthread_cond_broadcast(&pull->changed);
 	pthread_mutex_unlock(&pull->lock);
+	layer_order_cancel(pull->order);
 }
 
 static void *layer_thread(void *arg)
@@ -243,7 +225,6 @@ static int pull_layers(struct pull *pull, struct err *err)
 	size_t count = thread_count(pull), started = 0;
 	int errnum = 0;
 
-	pull->finished = xcalloc(pull->manifest.count, sizeof(*pull->finished));
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	while (started < count && errnum == 0) {
@@ -309,6 +290,7 @@ static int enter_index(struct pull *pull, struct http *http, char ret_digest[DIG
 		return -1;
 	if (pull->manifest.is_index)
 		return err_set(err, ERR_INVALID, "an index within an index");
+	pull->is_chosen = *index.platforms[item - index.items].os;
 	return 0;
 }
 
@@ -328,7 +310,9 @@ static int read_config(struct pull *pull, struct http *http, struct image_config
 	}
 	if (registry_document(pull->registry, http, config->digest, config->size, &bytes, err) < 0)
 		return -1;
-	if (config_parse((struct view){bytes.ptr, bytes.len}, ret_config, &pull->diff_ids, err) < 0)
+	if (config_parse((struct view){bytes.ptr, bytes.len},
+			 pull->is_chosen ? NULL : &pull->job->platform, ret_config, &pull->diff_ids,
+			 err) < 0)
 		return -1;
 	if (strv_count(pull->diff_ids) != pull->manifest.count)
 		return err_set(err, ERR_INVALID, "the image's config has %zu layers, not %zu",
@@ -336,14 +320,15 @@ static int read_config(struct pull *pull, struct http *http, struct image_config
 	return 0;
 }
 
-static void list_layers(const struct pull *pull, struct pulled *pulled)
+static void list_layers(struct pull *pull, struct pulled *pulled)
 {
 	pulled->layer_count = pull->manifest.count;
 	pulled->layers = xcalloc(pulled->layer_count, sizeof(*pulled->layers));
 	for (size_t i = 0; i < pulled->layer_count; i++) {
 		memcpy(pulled->layers[i].digest, pull->manifest.items[i].digest, DIGEST_TEXT_SIZE);
-		memcpy(pulled->layers[i].diff_id, pull->diff_ids[i], DIGEST_TEXT_SIZE);
 	}
+	pull->order = layer_order_new(pulled->layer_count);
+	pull->pulled = pulled;
 }
 
 int pull_run(const struct worker_job *job, const struct pull_sink *sink, struct pulled *ret_pulled,
@@ -352,7 +337,6 @@ int pull_run(const struct worker_job *job, const struct pull_sink *sink, struct 
 	AUTO(pull_done)
 	struct pull pull = {.job = job,
 			    .sink = sink,
-			    .windows = zstd_windows_new(),
 			    .http_config = {.http_proxy = job->http_proxy,
 					    .https_proxy = job->https_proxy,
 					    .no_proxy = job->no_proxy,
@@ -360,8 +344,7 @@ int pull_run(const struct worker_job *job, const struct pull_sink *sink, struct 
 					    .connect_ms = CONNECT_MS,
 					    .stall_ms = STALL_MS,
 					    .backoff_ms = BACKOFF_MS},
-			    .lock = PTHREAD_MUTEX_INITIALIZER,
-			    .changed = PTHREAD_COND_INITIALIZER};
+			    .lock = PTHREAD_MUTEX_INITIALIZER};
 	AUTO(pulled_done) struct pulled pulled = {0};
 	AUTO(auto_http) struct http *http = http_new(&pull.http_config);
 
@@ -369,9 +352,11 @@ int pull_run(const struct worker_job *job, const struct pull_sink *sink, struct 
 		return -1;
 	if (pull.manifest.is_index && enter_index(&pull, http, pulled.digest, err) < 0)
 		return -1;
-	if (read_config(&pull, http, &pulled.config, err) < 0 || pull_layers(&pull, err) < 0)
+	if (read_config(&pull, http, &pulled.config, err) < 0)
 		return -1;
 	list_layers(&pull, &pulled);
+	if (pull_layers(&pull, err) < 0)
+		return -1;
 	*ret_pulled = pulled;
 	pulled = (struct pulled){0};
 	return 0;

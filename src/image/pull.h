@@ -8,9 +8,8 @@
 
 struct blobs;
 
-/* Called by several threads, one at a time.  `diff_id` is of the same layer.  -1 ends the pull. */
-typedef int pull_report(void *ctx, const struct pull_progress *progress, const char *diff_id,
-			struct err *err);
+/* Called by several threads, one at a time.  -1 ends the pull. */
+typedef int pull_report(void *ctx, const struct pull_progress *progress, struct err *err);
 
 struct pull_sink {
 	struct blobs *blobs;

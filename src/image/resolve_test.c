@@ -33,8 +33,8 @@ static int pretend(struct store *store, struct pulled *ret_pulled, struct err *e
 				      .layers = xcalloc(1, sizeof(struct pulled_layer))};
 	snprintf(ret_pulled->digest, DIGEST_TEXT_SIZE, "sha256:%064d", pulls);
 	snprintf(ret_pulled->layers[0].digest, DIGEST_TEXT_SIZE, "sha256:%064d", 1000 + pulls);
-	snprintf(ret_pulled->layers[0].diff_id, DIGEST_TEXT_SIZE, "sha256:%064d", 2000 + pulls);
-	path = store_blob_path(store, ret_pulled->layers[0].diff_id);
+	snprintf(ret_pulled->layers[0].blob, DIGEST_TEXT_SIZE, "sha256:%064d", 2000 + pulls);
+	path = store_blob_path(store, ret_pulled->layers[0].blob);
 	return fd_write_file(AT_FDCWD, path, "layer", 5, 0644, err);
 }
 

@@ -86,6 +86,8 @@ static const struct db_migration own_migrations[] = {
 	 " sum TEXT NOT NULL);"}, /* blob_sum() */
 	{2, "forget_blob_sums",	  /* which were SHA-256 and are checksums now */
 	 "DELETE FROM blob_sums;"},
+	{3, "drop_layer_map", /* blobs are found by their names */
+	 "DROP TABLE layer_map;"},
 };
 
 int store_open(const char *cache_home, struct store **ret_store, struct err *err)

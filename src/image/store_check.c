@@ -121,8 +121,6 @@ static int forget_blob(struct store *store, struct blob_report *blob, struct err
 		   NULL, 0, err) < 0 ||
 	    db_run(store->db, "DELETE FROM blob_sums WHERE digest = ?",
 		   DB_VALUES(db_text(blob->digest)), err) < 0 ||
-	    db_run(store->db, "DELETE FROM layer_map WHERE diff_id = ?",
-		   DB_VALUES(db_text(blob->digest)), err) < 0 ||
 	    store_count_refs(store, err) < 0 || db_commit(&change, err) < 0)
 		return -1;
 	if (unlink(path) < 0 && errno != ENOENT)

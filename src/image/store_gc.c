@@ -179,9 +179,6 @@ static int forget_garbage(struct store *store, struct err *err)
 
 	if (db_begin(store->db, &change, err) < 0 ||
 	    db_run(store->db,
-		   "DELETE FROM layer_map WHERE diff_id NOT IN (SELECT digest FROM image_layers)",
-		   NULL, 0, err) < 0 ||
-	    db_run(store->db,
 		   "DELETE FROM blob_sums WHERE digest NOT IN (SELECT digest FROM image_layers)",
 		   NULL, 0, err) < 0)
 		return -1;

@@ -44,18 +44,6 @@ struct store_entry {
  * images/.lock. */
 int store_save(struct store *store, const struct store_entry *entry, struct err *err);
 
-/* --- which compressed layer is which blob --- */
-
-/* A layer that need not be fetched: 1 with its diff id (DIGEST_TEXT_SIZE bytes) when the compressed
- * `digest` is known and its blob is there and as long as it was; 0; -1 with err.  Ask under
- * store_begin_pull() (store.h), so that gc leaves the blob alone until the image is saved. */
-int store_known_layer(struct store *store, const char *digest, char *ret_diff_id, struct err *err);
-
-/* Remembers that the layer `digest` has become the blob of `diff_id`.  To be called as soon as the
- * blob has its name: a pull that is interrupted then goes on where it was. */
-int store_learn_layer(struct store *store, const char *digest, const char *diff_id,
-		      struct err *err);
-
 /* Counts the references to each layer anew, as part of a change. */
 int store_count_refs(struct store *store, struct err *err);
 

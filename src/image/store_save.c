@@ -113,7 +113,7 @@ int store_save_pulled(struct store *store, const char *scope, const char *tag, c
 	if (pulled->layer_count == 0)
 		return err_set(err, ERR_INVALID, "the image has no layers");
 	for (size_t i = 0; i < pulled->layer_count; i++)
-		layers[i] = pulled->layers[i].diff_id;
+		layers[i] = pulled->layers[i].blob;
 	if (store_note_sums(store, layers, pulled->layer_count, err) < 0 ||
 	    store_lock(store, &lock, err) < 0)
 		return -1;
@@ -186,39 +186,4 @@ int store_remove(struct store *store, const char *tag, struct err *err)
 	if (gone < 0 || store_count_refs(store, err) < 0)
 		return -1;
 	return db_commit(&change, err);
-}
-
-/* --- known layers --- */
-
-int store_known_layer(struct store *store, const char *digest, char *ret_diff_id, struct err *err)
-{
-	AUTO(db_query_done) struct db_query query = {0};
-	AUTO_FREE char *path = NULL;
-	struct stat st;
-	int64_t size;
-	int got;
-
-	if (db_select(store->db,
-		      "SELECT diff_id, coalesce(size, 0) FROM layer_map LEFT JOIN blob_sums"
-		      " ON blob_sums.digest = diff_id WHERE layer_map.digest = ?",
-		      DB_VALUES(db_text(digest)), &query, err) < 0)
-		return -1;
-	got = db_next(&query, err);
-	if (got <= 0)
-		return got;
-	if (strlen(db_column_text(&query, 0)) >= DIGEST_TEXT_SIZE)
-		return 0;
-	path = store_blob_path(store, db_column_text(&query, 0));
-	size = db_column_int(&query, 1);
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
-	    (size > 0 && st.st_size != size))
-		return 0;
-	strcpy(ret_diff_id, db_column_text(&query, 0));
-	return 1;
-}
-
-int store_learn_layer(struct store *store, const char *digest, const char *diff_id, struct err *err)
-{
-	return db_run(store->db, "INSERT OR REPLACE INTO layer_map (digest, diff_id) VALUES (?, ?)",
-		      DB_VALUES(db_text(digest), db_text(diff_id)), err);
 }

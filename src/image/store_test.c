@@ -125,7 +125,6 @@ static void test_schema(struct store *store)
 		   "images:scope TEXT1 pk1, tag TEXT1 pk2, digest TEXT1, size INTEGER1 0, "
 		   "created_at TEXT1, source TEXT0, rootfs_path TEXT1, oci_json TEXT0, updated_at "
 		   "TEXT1; "
-		   "layer_map:digest TEXT1 pk1, diff_id TEXT1; "
 		   "layer_refs:digest TEXT1 pk1, fs_type TEXT1 'erofs' pk2, ref_count INTEGER1 0, "
 		   "size INTEGER1 0, updated_at TEXT1; "
 		   "schema_migrations:module TEXT1 pk1, version INTEGER1 pk2, name TEXT1, "
@@ -134,13 +133,14 @@ static void test_schema(struct store *store)
 		   "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_master WHERE"
 		   " type = 'index' AND sql IS NOT NULL ORDER BY name)",
 		   "idx_image_layers_digest idx_image_layers_digest_fs idx_image_layers_ref "
-		   "idx_images_digest idx_images_scope_created idx_layer_map_diff_id "
+		   "idx_images_digest idx_images_scope_created "
 		   "idx_layer_refs_count");
 	check_text(store,
 		   "SELECT group_concat(module || version || name, ' ') FROM"
 		   " schema_migrations",
 		   "image1create_images image2create_image_layers_erofs_schema "
-		   "layer_map1create_layer_map layer_map2forget_blob_sums");
+		   "layer_map1create_layer_map layer_map2forget_blob_sums "
+		   "layer_map3drop_layer_map");
 }
 
 static void test_find(struct store *store)

@@ -4,8 +4,7 @@
  *
  * Happy path: the job is put together from the reference, the user's registries.json, credentials
  * and proxy variables; the worker is started in its jail (worker_jail.h) with its socket and the
- * blobs folder, gets the job, and its messages are read until `done` or `error`.  Each blob that is
- * finished is remembered by the store at once, so that an interrupted pull is not lost.
+ * blobs folder, gets the job, and its messages are read until `done` or `error`.
  *
  * Failure modes: the worker's error is ours.  A worker that breaks the protocol is killed; one that
  * dies is told with how.  Giving up closes the socket, which the worker obeys by removing its
@@ -254,9 +253,6 @@ static int handle(struct worker *worker, struct worker_message *message, struct 
 {
 	switch (message->type) {
 	case WORKER_PROGRESS:
-		if (message->progress.finished &&
-		    store_learn_layer(worker->store, message->digest, message->diff_id, err) < 0)
-			return -1;
 		return tell(worker, &message->progress, err);
 	case WORKER_DONE:
 		*ret_pulled = message->pulled;

@@ -37,8 +37,8 @@ struct pull_request {
 };
 
 struct pulled_layer {
-	char digest[DIGEST_TEXT_SIZE];
-	char diff_id[DIGEST_TEXT_SIZE];
+	char digest[DIGEST_TEXT_SIZE]; /* as the registry or the archive names it */
+	char blob[DIGEST_TEXT_SIZE];   /* names it in the store: image/blobs.h */
 };
 
 /* What a pull or an import has put into the blobs folder, not yet recorded in the database. */

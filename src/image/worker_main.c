@@ -41,10 +41,9 @@ static void *wait_for_end(void *arg)
 	_exit(1);
 }
 
-static int send_progress(void *ctx ML_UNUSED, const struct pull_progress *progress,
-			 const char *diff_id, struct err *err)
+static int send_progress(void *ctx ML_UNUSED, const struct pull_progress *progress, struct err *err)
 {
-	return worker_send(WORKER_SOCKET_FD, worker_progress_to_json(progress, diff_id), err);
+	return worker_send(WORKER_SOCKET_FD, worker_progress_to_json(progress), err);
 }
 
 static int receive_job(struct worker_job *job, struct err *err)

@@ -209,14 +209,13 @@ static json_t *wrapped(const char *name, json_t *content)
 	return object;
 }
 
-json_t *worker_progress_to_json(const struct pull_progress *progress, const char *diff_id)
+json_t *worker_progress_to_json(const struct pull_progress *progress)
 {
 	json_t *object = json_object();
 
 	json_object_set_new(object, "layer", json_integer((json_int_t)progress->layer));
 	json_object_set_new(object, "count", json_integer((json_int_t)progress->layer_count));
 	set_text(object, "digest", progress->digest);
-	set_text(object, "diff_id", diff_id);
 	json_object_set_new(object, "done", json_integer((json_int_t)progress->done));
 	json_object_set_new(object, "total", json_integer((json_int_t)progress->total));
 	json_object_set_new(object, "cached", json_boolean(progress->cached));
@@ -243,7 +242,7 @@ json_t *worker_pulled_to_json(const struct pulled *pulled)
 		json_t *layer = json_object();
 
 		set_text(layer, "digest", pulled->layers[i].digest);
-		set_text(layer, "diff_id", pulled->layers[i].diff_id);
+		set_text(layer, "blob", pulled->layers[i].blob);
 		json_array_append_new(layers, layer);
 	}
 	json_object_set_new(object, "layers", layers);
@@ -266,8 +265,7 @@ static int read_progress(json_t *object, struct worker_message *message, struct 
 	    get_number(object, "count", &count, err) < 0 ||
 	    get_number(object, "done", &progress->done, err) < 0 ||
 	    get_number(object, "total", &progress->total, err) < 0 ||
-	    get_digest(object, "digest", message->digest, err) < 0 ||
-	    get_digest(object, "diff_id", message->diff_id, err) < 0)
+	    get_digest(object, "digest", message->digest, err) < 0)
 		return -1;
 	if (count > LIMIT_IMAGE_LAYERS || layer >= count)
 		return bad("layer", err);
@@ -293,7 +291,7 @@ static int read_pulled(json_t *object, struct pulled *pulled, struct err *err)
 		json_t *layer = json_array_get(layers, i);
 
 		if (get_digest(layer, "digest", pulled->layers[i].digest, err) < 0 ||
-		    get_digest(layer, "diff_id", pulled->layers[i].diff_id, err) < 0)
+		    get_digest(layer, "blob", pulled->layers[i].blob, err) < 0)
 			return -1;
 	}
 	return image_config_from_json(json_object_get(object, "config"), &pulled->config, err);

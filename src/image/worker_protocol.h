@@ -18,10 +18,10 @@
  *
  * From the worker:
  *
- *	{"progress": {"layer": 0, "count": 3, "digest": "sha256:...", "diff_id": "sha256:...",
- *	              "done": N, "total": N, "cached": false, "finished": false}}
+ *	{"progress": {"layer": 0, "count": 3, "digest": "sha256:...", "done": N, "total": N,
+ *	              "cached": false, "finished": false}}
  *	{"done": {"digest": "sha256:...", "config": {...},
- *	          "layers": [{"digest": "sha256:...", "diff_id": "sha256:..."}, ...]}}
+ *	          "layers": [{"digest": "sha256:...", "blob": "sha256:..."}, ...]}}
  *	{"error": {"code": "not_found", "message": "..."}}
  *
  * `config` is as image_config_to_json() makes it; a layer's `finished` comes when its blob has its
@@ -69,7 +69,7 @@ json_t *worker_job_to_json(const struct worker_job *job);
 int worker_job_from_json(json_t *object, struct worker_job *ret_job, struct err *err);
 void worker_job_done(struct worker_job *job);
 
-json_t *worker_progress_to_json(const struct pull_progress *progress, const char *diff_id);
+json_t *worker_progress_to_json(const struct pull_progress *progress);
 json_t *worker_error_to_json(const struct err *err);
 json_t *worker_pulled_to_json(const struct pulled *pulled);
 
@@ -77,7 +77,7 @@ json_t *worker_pulled_to_json(const struct pulled *pulled);
 struct worker_message {
 	enum { WORKER_PROGRESS, WORKER_DONE, WORKER_ERROR } type;
 	struct pull_progress progress; /* its digest is `digest` */
-	char digest[DIGEST_TEXT_SIZE], diff_id[DIGEST_TEXT_SIZE];
+	char digest[DIGEST_TEXT_SIZE];
 	struct pulled pulled;
 	struct err error;
 };

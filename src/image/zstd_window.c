@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* See zstd_window.h.  One lock, one number. */
+/* See zstd_window.h. */
 #include "image/zstd_window.h"
 
-#include "base/alloc.h"
-
-#include <assert.h>
-#include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
 	DESCRIPTOR = 4, /* its place, behind the magic number */
 	PREFIX_SIZE = 5,
 	SINGLE_SEGMENT = 0x20, /* no window is named: it is the content */
-};
-
-struct zstd_windows {
-	pthread_mutex_t lock;
-	pthread_cond_t given;
-	size_t left;
 };
 
 static bool is_frame(const unsigned char *head, size_t len)
@@ -68,41 +57,4 @@ uint64_t zstd_header_window(const unsigned char *head, size_t len)
 	for (size_t i = 0; i < field; i++)
 		size |= (uint64_t)head[len - field + i] << 8 * i;
 	return field == 2 ? size + 256 : size;
-}
-
-struct zstd_windows *zstd_windows_new(void)
-{
-	struct zstd_windows *windows = xcalloc(1, sizeof(*windows));
-
-	pthread_mutex_init(&windows->lock, NULL);
-	pthread_cond_init(&windows->given, NULL);
-	windows->left = ZSTD_WINDOWS_MAX;
-	return windows;
-}
-
-void zstd_windows_free(struct zstd_windows *windows)
-{
-	if (!windows)
-		return;
-	pthread_cond_destroy(&windows->given);
-	pthread_mutex_destroy(&windows->lock);
-	free(windows);
-}
-
-void zstd_windows_take(struct zstd_windows *windows, size_t size)
-{
-	assert(size <= ZSTD_WINDOWS_MAX);
-	pthread_mutex_lock(&windows->lock);
-	while (windows->left < size)
-		pthread_cond_wait(&windows->given, &windows->lock);
-	windows->left -= size;
-	pthread_mutex_unlock(&windows->lock);
-}
-
-void zstd_windows_give(struct zstd_windows *windows, size_t size)
-{
-	pthread_mutex_lock(&windows->lock);
-	windows->left += size;
-	pthread_cond_broadcast(&windows->given);
-	pthread_mutex_unlock(&windows->lock);
 }

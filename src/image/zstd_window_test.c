@@ -5,9 +5,8 @@
 #include "base/buf.h"
 #include "base/tap.h"
 #include "image/inflate.h"
+#include "image/layer_order.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -46,67 +45,43 @@ static void check_header(size_t len, int window_bits, bool known, uint64_t want)
 	CHECK(zstd_header_window(head, have) == want);
 }
 
-/* Inflates a frame; the bytes that came out. */
-static size_t inflate_frame(struct zstd_windows *windows, const struct buf *frame)
+/* Inflates the frames as layer 0; the bytes that came out, 0 with err. */
+static size_t inflate_frames(struct layer_order *order, const struct buf *frames, struct err *err)
 {
-	AUTO(auto_inflate) struct inflate *inflate = inflate_new(windows);
+	AUTO(auto_inflate) struct inflate *inflate = inflate_new(order, 0);
 	AUTO_FREE char *room = xcalloc(1, MIB);
-	struct inflate_io io = {{frame->ptr, frame->len}, true, room, MIB, 0};
-	struct err err;
+	struct inflate_io io = {{frames->ptr, frames->len}, true, room, MIB, 0};
 	size_t total = 0;
 
 	do {
 		io.len = 0;
-		CHECK(inflate_run(inflate, &io, &err) == 0);
+		if (inflate_run(inflate, &io, err) < 0)
+			return 0;
 		total += io.len;
 	} while (io.len == io.size);
 	return total;
 }
 
-struct waiter {
-	struct zstd_windows *windows;
-	const struct buf *frame;
-	atomic_bool ended;
-	size_t total;
-};
-
-static void *wait_thread(void *arg)
+static void test_memory(void)
 {
-	struct waiter *waiter = arg;
+	AUTO(auto_layer_order) struct layer_order *order = layer_order_new(2);
+	AUTO_BUF struct buf frames = BUF_INIT(64 * MIB);
+	struct err err = {0};
 
-	waiter->total = inflate_frame(waiter->windows, waiter->frame);
-	atomic_store(&waiter->ended, true);
-	return NULL;
-}
-
-static void test_wait(void)
-{
-	AUTO(auto_zstd_windows) struct zstd_windows *windows = zstd_windows_new();
-	AUTO_BUF struct buf small = BUF_INIT(64 * MIB), large = BUF_INIT(64 * MIB);
-	struct waiter waiter = {.windows = windows, .frame = &large};
-	pthread_t thread;
-
-	put_frame(&small, MIB, 20, false);
-	put_frame(&large, MIB, 24, false);
-	zstd_windows_take(windows, 24 * MIB);
-	TEST("a window that fits is had at once, and given back at the end");
-	for (int i = 0; i < 100; i++)
-		CHECK(inflate_frame(windows, &small) == MIB);
-	TEST("one that does not fit waits for others");
-	CHECK(pthread_create(&thread, NULL, wait_thread, &waiter) == 0);
-	for (int i = 0; i < 100; i++)
-		CHECK(inflate_frame(windows, &small) == MIB);
-	CHECK(!atomic_load(&waiter.ended));
-	zstd_windows_give(windows, 24 * MIB);
-	pthread_join(thread, NULL);
-	CHECK(waiter.total == MIB);
-	TEST("frames of all sizes in one stream hold the largest, and that comes back");
-	put_frame(&small, MIB, 25, false);
-	put_frame(&small, 100, 10, true);
-	put_frame(&small, MIB, 23, false);
-	CHECK(inflate_frame(windows, &small) == 3 * MIB + 100);
-	zstd_windows_take(windows, ZSTD_WINDOWS_MAX);
-	zstd_windows_give(windows, ZSTD_WINDOWS_MAX);
+	TEST("frames of all sizes in one stream take the largest, and give it back");
+	put_frame(&frames, MIB, 20, false);
+	put_frame(&frames, MIB, 25, false);
+	put_frame(&frames, 100, 10, true);
+	put_frame(&frames, MIB, 23, false);
+	CHECK(layer_order_take(order, 0, LAYER_MEMORY_MAX - 32 * MIB, &err) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(inflate_frames(order, &frames, &err) == 3 * MIB + 100);
+	TEST("where that is more than is left the stream is refused");
+	CHECK(layer_order_take(order, 0, 1, &err) == 0);
+	CHECK(inflate_frames(order, &frames, &err) == 0);
+	CHECK(err.code == ERR_LIMIT);
+	CHECK_STR(err.msg, "the layer's names and its zstd window take more than 40 MiB of memory:"
+			   " an image of smaller layers is needed");
 }
 
 int main(void)
@@ -119,6 +94,6 @@ int main(void)
 	check_header(300, 20, true, 300);
 	check_header(70000, 20, true, 70000);
 	CHECK(zstd_header_window((const unsigned char *)"\x5a\x2a\x4d\x18\0\0\0\0", 8) == 0);
-	test_wait();
+	test_memory();
 	return tap_done();
 }

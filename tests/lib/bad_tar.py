@@ -14,8 +14,8 @@ def entry(name, kind=tarfile.REGTYPE, data=b"", **fields):
     return info, data
 
 
-def dir_(name):
-    return entry(name, tarfile.DIRTYPE, mode=0o755)
+def dir_(name, mode=0o755, **fields):
+    return entry(name, tarfile.DIRTYPE, mode=mode, **fields)
 
 
 def file_(name, data=b"text\n", **fields):
@@ -49,8 +49,27 @@ CASES = {
     "large-header": [file_("a", pax_headers={"comment": "c" * (3 << 20)})],
     "zeros": [file_("zeros", bytes(32 << 20))],
     "plain": [file_("/abs/file"), file_("./dot"), file_("d//e/./f"), dir_("empty/")],
-    "links": [file_("here"), link("there", "/here"), link("away", "usr/lib/away"),
-              link("x/further", "away"), link("made", "later"), file_("made")],
+    "links": [file_("here"), link("there", "/here"), link("made", "later"), file_("made")],
+    "below0": [dir_("etc"), file_("etc/gone"), dir_("opaque", 0o711), file_("opaque/below"),
+               file_("stays"), file_("first", b"linked\n", mode=0o600), link("second", "first"),
+               link("third", "first"), file_("other", b"linked too\n"),
+               dir_("own", 0o1750, uid=7, gid=8, mtime=999, pax_headers=xattrs({"user.own": "1"})),
+               dir_("own/deep", 0o700, uid=9), file_("own/deep/file"), dir_("own/gone"),
+               dir_("own/deep/x", 0o700), file_("own/deep/x/old")],
+    "below1": [file_("etc/.wh.gone"), dir_("opaque", 0o1755, mtime=888),
+               file_("opaque/.wh..wh..opq"), dir_("own/deep", 0o705, uid=10, gid=11),
+               file_("own/.wh.gone"), file_("own/new")],
+    "above": [dir_("new"), file_("new/file"), file_(".wh.stays"), link("taken", "first"),
+              link("new/link", "second"), link("./new/again", "./third"),
+              link("new/chained", "new/again"), link("new/other", "/other"),
+              link("own/deep/implied", "own/deep/file"), file_("taken", b"above\n"),
+              link("twice", "other"), link("twice", "first"), link("later", "second"),
+              file_("second", b"above\n"), file_("own/deep/more"), file_("opaque/sub/file"),
+              file_("opaque/.wh..wh..opq"), file_("own/gone/file"), file_("own/deep/x/y")],
+    "x-gone": [link("x", "etc/gone")],
+    "x-opaque": [link("x", "opaque/below")],
+    "x-dir": [link("x", "own")],
+    "x-through": [link("x", "stays/x")],
     "overlay": [file_(".wh..wh.aufs"), dir_(".wh..wh.plnk"), file_(".wh..wh.plnk/1.2"),
                 file_("stripped", pax_headers=xattrs({
                     "trusted.overlay.opaque": "y", "trusted.kept": "1",
