@@ -26,6 +26,7 @@
 #include "cli/cmd_system_df.h"
 #include "cli/cmd_template.h"
 #include "cli/cmd_template_create.h"
+#include "cli/cmd_volume.h"
 #include "cli/complete.h"
 #include "cli/completion.h"
 #include "cli/detach.h"
@@ -430,6 +431,11 @@ static const struct cli_command root_commands[] = {
 		.name = "template",
 		.summary = "list, make and remove the templates that sandboxes start from",
 		.children = template_commands,
+	},
+	{
+		.name = "volume",
+		.summary = "make, list, copy and remove disks that outlive sandboxes",
+		.children = volume_commands,
 	},
 	{
 		.name = "policy",

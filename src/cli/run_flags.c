@@ -140,6 +140,15 @@ const struct cli_option run_flags[] = {
 		.offset = FIELD(spec.disk_size_mb),
 	},
 	{
+		.name = "disk",
+		.metavar = "file:path[:ro]",
+		.help = "mount an ext4 file, or with @NAME a volume, at this path of the sandbox; "
+			"what is written to it is kept (list, repeatable)",
+		.type = &cli_list,
+		.offset = FIELD(disk),
+		.complete = cli_offer_files,
+	},
+	{
 		.name = "timeout",
 		.metavar = "seconds",
 		.help = "end everything after this time; without the flag there is no limit",
@@ -247,6 +256,7 @@ void run_options_done(void *options)
 	strv_free(run->env_file);
 	strv_free(run->add_host);
 	strv_free(run->label);
+	strv_free(run->disk);
 	strv_free(run->words);
 	strv_free(run->environment);
 	*run = (struct run_options){0};

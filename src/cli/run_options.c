@@ -10,11 +10,14 @@
 #include "api/quote.h"
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/path.h"
 #include "base/strv.h"
 #include "base/text.h"
+#include "state/volume.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err)
 {
@@ -81,6 +84,55 @@ static int compose_command(struct run_options *options, char *const *words, stru
 	return quote_command(options->words, &options->command, err);
 }
 
+/* A path of the user's, or a volume's by its name. */
+static int find_disk(const char *source, char **ret_path, struct err *err)
+{
+	AUTO_FREE char *place = NULL;
+	AUTO_FREE char *path = NULL;
+
+	if (source[0] == '@') {
+		if (!source[1])
+			return err_set(err, ERR_INVALID, "volume name is required after '@'");
+		if (path_cache_home(&place, err) < 0)
+			return -1;
+		return volume_find(place, source + 1, ret_path, err);
+	}
+	place = source[0] == '/' ? NULL : getcwd(NULL, 0);
+	path = place ? path_join(place, source) : xstrdup(source);
+	if (access(path, F_OK) < 0)
+		return err_set(err, ERR_NOT_FOUND, "host path does not exist: %s", path);
+	*ret_path = STEAL(path);
+	return 0;
+}
+
+static int add_disk(struct sandbox_spec *spec, const char *text, struct err *err)
+{
+	AUTO(disk_mount_done) struct disk_mount mount = {0};
+	char *path;
+
+	if (disk_mount_parse(text, &mount, err) < 0 || find_disk(mount.host_path, &path, err) < 0)
+		return -1;
+	free(mount.host_path);
+	mount.host_path = path;
+	sandbox_spec_add_disk(spec, &mount);
+	return 0;
+}
+
+static int add_disks(struct run_options *options, struct err *err)
+{
+	struct sandbox_spec *spec = &options->spec;
+
+	for (size_t i = 0; options->disk && options->disk[i]; i++) {
+		AUTO_FREE char *shown = text_quoted(options->disk[i]);
+
+		if (add_disk(spec, options->disk[i], err) < 0)
+			return err_wrap(err, "invalid disk mount %s", shown);
+	}
+	if (disk_mounts_order(spec->disks, spec->disk_count, err) < 0)
+		return err_wrap(err, "invalid disk mount");
+	return 0;
+}
+
 static int read_env(struct run_options *options, struct err *err)
 {
 	for (size_t i = 0; options->env_file && options->env_file[i]; i++) {
@@ -137,7 +189,7 @@ int run_options_resolve(struct run_options *options, char *const *words,
 	override_image(options, image);
 	if (read_template_build(options, err) < 0)
 		return -1;
-	if (compose_command(options, words, err) < 0)
+	if (compose_command(options, words, err) < 0 || add_disks(options, err) < 0)
 		return -1;
 	if (read_env(options, err) < 0)
 		return err_wrap(err, "invalid environment variable");

@@ -26,8 +26,8 @@ enum {
 
 struct run_options {
 	/* By flags: image, name, cpus, memory_mb, disk_size_mb, timeout_s, hostname, dns_servers,
-	 * no_network, privileged.  By run_options_resolve(): env, add_hosts, labels, image_config.
-	 */
+	 * no_network, privileged.  By run_options_resolve(): disks, env, add_hosts, labels,
+	 * image_config. */
 	struct sandbox_spec spec;
 	enum pull_policy pull;
 	bool timeout_set; /* only then the limit is enforced */
@@ -35,7 +35,7 @@ struct run_options {
 	char *entrypoint;
 	bool entrypoint_set;
 	char *workdir, *user;
-	char **env, **env_file, **add_host, **label;
+	char **env, **env_file, **add_host, **label, **disk;
 	int64_t graceful_shutdown_ns;
 	char *accel; /* "auto", "kvm", "tcg" */
 	bool no_template, no_template_build;
@@ -55,7 +55,7 @@ void run_options_done(void *options);
 int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err);
 
 /* Composes the command from the operands `words` (NULL-ended) and the image's config, reads --env
- * and --env-file, checks --add-host, and fills the rest of the options and the spec.
- * MATCHLOCK_TEMPLATE_BUILD=0 is --no-template-build. */
+ * and --env-file, finds the files of --disk, checks --add-host, and fills the rest of the options
+ * and the spec. MATCHLOCK_TEMPLATE_BUILD=0 is --no-template-build. */
 int run_options_resolve(struct run_options *options, char *const *words,
 			const struct image_config *image, struct err *err);
