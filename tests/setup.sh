@@ -171,12 +171,13 @@ like "$rule" "*99-matchlock.rules:* GROUP *99-matchlock.rules:* MODE 0660*" \
 	"udev takes our rule for the device"
 
 # --- hosts of another kind ---
-chmod 666 "$root/dev/net/tun"
+chmod 666 "$root/dev/net/tun" "$root/dev/kvm"
 call in_system matchlock setup linux --user alice
-is "$code:$(stat -c %a "$root/dev/net/tun")" "0:666" "a device that is open to all stays so"
+is "$code:$(stat -c %a "$root/dev/net/tun" "$root/dev/kvm" | tr '\n' ' ')" "0:666 666 " \
+	"a device that is open to all stays so"
 like "$out" "*✓ /dev/net/tun: every user may open it*" "... which is told"
-is "$(grep -c tun "$root/etc/udev/rules.d/99-matchlock.rules" "$root/etc/tmpfiles.d/matchlock.conf" |
-	sed 's/.*://' | tr '\n' ' ')" "0 0 " "... and nothing is written down for the next boot"
+is "$(grep -c 'tun\|kvm' "$root/etc/udev/rules.d/99-matchlock.rules" \
+	"$root/etc/tmpfiles.d/matchlock.conf" | sed 's/.*://' | tr '\n' ' ')" "0 0 " "... and nothing is written down for the next boot"
 call in_system sh -c 'mount --bind /dev/null /usr/bin/apt-get && matchlock setup linux --user alice \
 	--skip-permissions --skip-network && mount --bind /dev/null /usr/bin/qemu-system-x86_64 &&
 	ln -s /bin/true /usr/local/bin/dnf && matchlock setup linux --dry-run --skip-permissions \

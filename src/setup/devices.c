@@ -12,10 +12,15 @@
 #include "base/buf.h"
 
 #include <grp.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define HEAD "# Written by \"matchlock setup linux\": devices of sandboxes.\n"
+
+#define UDEV	 "udevadm"
+#define TMPFILES "systemd-tmpfiles"
 
 enum { RULES_MAX = 4096, MISC_MAJOR = 10, DEVICE_MODE = 0660, OPEN_TO_ALL = 0006 };
 
@@ -86,11 +91,20 @@ static int open_up(const struct host *host, const struct device *device, bool *r
 	return host_own(host, device->path, device->group, DEVICE_MODE, err);
 }
 
+/* Writes down what the host's `program` is to do at the next boot.  Where there is nothing to do,
+ * only a file of an earlier run is brought up to date. */
+static int write_down(const struct host *host, const char *program, const char *path,
+		      const struct buf *text, struct err *err)
+{
+	if (!host_has(program) || (text->len == strlen(HEAD) && access(path, F_OK) < 0))
+		return 0;
+	return host_write(host, path, text->ptr, err);
+}
+
 int devices_open_up(const struct host *host, struct err *err)
 {
 	AUTO_BUF struct buf udev = BUF_INIT(RULES_MAX);
 	AUTO_BUF struct buf tmpfiles = BUF_INIT(RULES_MAX);
-	bool any = false;
 
 	buf_puts(&udev, HEAD);
 	buf_puts(&tmpfiles, HEAD);
@@ -99,22 +113,13 @@ int devices_open_up(const struct host *host, struct err *err)
 
 		if (open_up(host, &devices[i], &ours, err) < 0)
 			return -1;
-		if (!ours)
-			continue;
-		any = true;
-		buf_puts(&udev, devices[i].udev);
-		buf_puts(&tmpfiles, devices[i].tmpfiles);
+		buf_puts(&udev, ours ? devices[i].udev : "");
+		buf_puts(&tmpfiles, ours ? devices[i].tmpfiles : "");
 	}
-	if (!any)
-		return 0;
-	if (host_has("udevadm") &&
-	    host_write(host, "/etc/udev/rules.d/99-matchlock.rules", udev.ptr, err) < 0)
-		return -1;
-	if (host_has("systemd-tmpfiles") &&
-	    host_write(host, "/etc/tmpfiles.d/matchlock.conf", tmpfiles.ptr, err) < 0)
-		return -1;
-	if (!host_has("udevadm") && !host_has("systemd-tmpfiles"))
+	if (udev.len > strlen(HEAD) && !host_has(UDEV) && !host_has(TMPFILES))
 		host_warn("this host has neither udev nor systemd-tmpfiles: run this again after "
 			  "each boot");
-	return 0;
+	if (write_down(host, UDEV, "/etc/udev/rules.d/99-matchlock.rules", &udev, err) < 0)
+		return -1;
+	return write_down(host, TMPFILES, "/etc/tmpfiles.d/matchlock.conf", &tmpfiles, err);
 }

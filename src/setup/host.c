@@ -25,6 +25,7 @@
 
 enum { RUN_MS = 30 * 60 * 1000 }; /* a package over a slow line */
 
+static void say(const char *mark, const char *fmt, va_list args) ML_PRINTF(2, 0);
 static void say(const char *mark, const char *fmt, va_list args)
 {
 	printf("%s ", mark);
