@@ -58,6 +58,7 @@ struct agent {
 	enum agent_state state;
 	struct agent_setup setup;
 	struct container *container;
+	int random_fd;
 	int etc_fds[ETC_FILES]; /* of a template with a container and its clones; else -1 */
 	struct session_set *sessions;
 	uv_poll_t reports, container_exit;
@@ -251,6 +252,8 @@ static const struct mux_stream_ops setup_ops = {
 static int apply(struct agent *agent, const struct agent_setup *setup, struct agent_steps *took,
 		 struct err *err)
 {
+	if (setup_entropy(setup, agent->random_fd, took, err) < 0)
+		return -1;
 	if (agent->container)
 		return setup_reapply(&agent->setup, setup, agent->etc_fds, took, err);
 	if (setup_apply(setup, &agent->container, took, err) < 0)
@@ -386,7 +389,8 @@ void agent_run(void)
 	prctl(PR_SET_NAME, "agent");
 	signal(SIGPIPE, SIG_IGN);
 	setup_kernel();
-	if (port_open(GUEST_PORT, PORT_DEADLINE_MS, &agent->port, &err) < 0)
+	if (setup_open_random(&agent->random_fd, &err) < 0 ||
+	    port_open(GUEST_PORT, PORT_DEADLINE_MS, &agent->port, &err) < 0)
 		console_fatal("%s", err.msg);
 	if (uv_loop_init(&agent->loop) < 0)
 		console_fatal("event loop: out of memory or descriptors");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Set-up: see setup.h.  Entropy comes first: nothing may draw random bytes that a clone of this VM
- * would draw too.
+ * Set-up: see setup.h.
  *
  * Failure modes: any step fails the whole; the host ends the VM then.  Kernel settings are no part
  * of that: one that the kernel lacks is passed over.
@@ -60,25 +59,6 @@ void setup_kernel(void)
 	raise_loopback();
 }
 
-static int add_entropy(const struct agent_setup *setup, struct err *err)
-{
-	struct {
-		int bits, len;
-		unsigned char bytes[sizeof(setup->entropy)];
-	} seed = {.bits = 8 * (int)sizeof(setup->entropy), .len = sizeof(setup->entropy)};
-	AUTO_FD int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
-	int result;
-
-	if (fd < 0)
-		return err_sys(err, errno, "open /dev/urandom");
-	memcpy(seed.bytes, setup->entropy, sizeof(seed.bytes));
-	result = ioctl(fd, RNDADDENTROPY, &seed);
-	explicit_bzero(&seed, sizeof(seed));
-	if (result < 0 || ioctl(fd, RNDRESEEDCRNG, 0) < 0)
-		return err_sys(err, errno, "seed the random number generator");
-	return 0;
-}
-
 int setup_clock(const struct agent_clock *clock, uint64_t age_ns, struct err *err)
 {
 	const uint64_t wall_ns = clock->wall_ns + age_ns;
@@ -113,14 +93,36 @@ static void step(struct agent_steps *steps, enum agent_step_id id, uint64_t *sin
 	*since_ns = now;
 }
 
+int setup_open_random(int *ret_fd, struct err *err)
+{
+	*ret_fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(err, errno, "open /dev/urandom") : 0;
+}
+
+int setup_entropy(const struct agent_setup *setup, int random_fd, struct agent_steps *steps,
+		  struct err *err)
+{
+	struct {
+		int bits, len;
+		unsigned char bytes[sizeof(setup->entropy)];
+	} seed = {.bits = 8 * (int)sizeof(setup->entropy), .len = sizeof(setup->entropy)};
+	uint64_t since = clock_monotonic_ns();
+	int result;
+
+	memcpy(seed.bytes, setup->entropy, sizeof(seed.bytes));
+	result = ioctl(random_fd, RNDADDENTROPY, &seed);
+	explicit_bzero(&seed, sizeof(seed));
+	if (result < 0 || ioctl(random_fd, RNDRESEEDCRNG, 0) < 0)
+		return err_sys(err, errno, "seed the random number generator");
+	step(steps, AGENT_STEP_ENTROPY, &since);
+	return 0;
+}
+
 int setup_apply(const struct agent_setup *setup, struct container **ret_container,
 		struct agent_steps *steps, struct err *err)
 {
 	uint64_t since = clock_monotonic_ns();
 
-	if (add_entropy(setup, err) < 0)
-		return -1;
-	step(steps, AGENT_STEP_ENTROPY, &since);
 	if (set_hostname(setup->hostname, err) < 0 || cgroup_start(setup->cpu_quota_us, err) < 0)
 		return -1;
 	step(steps, AGENT_STEP_GROUPS, &since);
@@ -155,9 +157,6 @@ int setup_reapply(const struct agent_setup *before, const struct agent_setup *se
 	    before->cpu_quota_us != setup->cpu_quota_us)
 		return err_set(err, ERR_CONFLICT,
 			       "this VM is a clone of one with other disks, CPUs or privileges");
-	if (add_entropy(setup, err) < 0)
-		return -1;
-	step(steps, AGENT_STEP_ENTROPY, &since);
 	if (set_hostname(setup->hostname, err) < 0 ||
 	    etc_files_rewrite(before, setup, etc_fds, err) < 0)
 		return -1;

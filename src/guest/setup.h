@@ -14,8 +14,16 @@ struct container;
 /* Once, at boot, before the host is heard: loopback and kernel settings. */
 void setup_kernel(void);
 
-/* Makes the VM what `setup` says, in this order: entropy, name, groups, disks, container.  *steps
- * gets what each took. */
+/* At boot: looking the device up is work that each clone is spared. */
+int setup_open_random(int *ret_fd, struct err *err);
+
+/* The entropy of `setup`, before anything else of it: nothing may draw random bytes that another
+ * clone of this VM would draw too.  *steps gets what it took. */
+int setup_entropy(const struct agent_setup *setup, int random_fd, struct agent_steps *steps,
+		  struct err *err);
+
+/* Makes the VM what `setup` says, in this order: name, groups, disks, container.  *steps gets what
+ * each took. */
 int setup_apply(const struct agent_setup *setup, struct container **ret_container,
 		struct agent_steps *steps, struct err *err);
 
