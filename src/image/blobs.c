@@ -58,8 +58,17 @@ void blobs_abandon_all(struct blobs *blobs)
 
 static void remember(struct blobs *blobs, const char *temp)
 {
+	char **name;
+
 	pthread_mutex_lock(&blobs->lock);
-	strv_add(&blobs->temps, temp);
+	for (name = blobs->temps; name && *name && **name; name++)
+		;
+	if (name && *name) {
+		free(*name);
+		*name = xstrdup(temp);
+	} else {
+		strv_add(&blobs->temps, temp);
+	}
 	pthread_mutex_unlock(&blobs->lock);
 }
 
