@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * `matchlock system df`: the space that images and sandboxes take, and how much of it could be
- * freed: of images by `image prune -a`, of blobs that no image names by `image gc`, of sandboxes
- * that have ended by `gc`.
+ * `matchlock system df`: the space that images, sandboxes and templates take, and how much of it
+ * could be freed: of images by `image prune -a`, of blobs that no image names by `image gc`, of
+ * sandboxes that have ended by `gc`, of templates by `template rm --all`.
  */
 #include "cli/cmd_system_df.h"
 
@@ -15,6 +15,7 @@
 #include "cli/table.h"
 #include "image/store.h"
 #include "image/store_gc.h"
+#include "sandbox/templates.h"
 #include "state/state.h"
 
 #include <dirent.h>
@@ -81,6 +82,22 @@ static int measure_sandboxes(struct df_line *line, struct err *err)
 	return 0;
 }
 
+static int measure_templates(struct df_line *line, struct err *err)
+{
+	AUTO_FREE char *cache_home = NULL;
+	AUTO(template_rows_done) struct template_rows rows = {0};
+
+	if (path_cache_home(&cache_home, err) < 0 || templates_list(cache_home, &rows, err) < 0)
+		return -1;
+	line->total = rows.count;
+	for (size_t i = 0; i < rows.count; i++) {
+		line->active += rows.rows[i].building;
+		line->size += rows.rows[i].size;
+	}
+	line->reclaimable = line->size;
+	return 0;
+}
+
 static void print_table(const struct df_line *lines, size_t count)
 {
 	static const char *const headers[] = {"TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"};
@@ -115,10 +132,14 @@ int cmd_system_df(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, st
 	AUTO(auto_store) struct store *store = NULL;
 	struct store_usage usage;
 	struct df_line lines[] = {
-		{.type = "images"}, {.type = "unreferenced"}, {.type = "sandboxes"}};
+		{.type = "images"},
+		{.type = "unreferenced"},
+		{.type = "sandboxes"},
+		{.type = "templates"},
+	};
 
 	if (images_open(&store, err) < 0 || store_measure(store, &usage, err) < 0 ||
-	    measure_sandboxes(&lines[2], err) < 0)
+	    measure_sandboxes(&lines[2], err) < 0 || measure_templates(&lines[3], err) < 0)
 		return -1;
 	lines[0].total = usage.images;
 	lines[0].active = usage.images_in_use;

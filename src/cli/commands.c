@@ -188,10 +188,11 @@ static const struct cli_command policy_commands[] = {
 static const struct cli_command system_commands[] = {
 	{
 		.name = "df",
-		.summary = "show the space that images and sandboxes take",
-		.text = "Shows the space that images and sandboxes take. What is reclaimable is "
+		.summary = "show the space that images, sandboxes and templates take",
+		.text = "Shows the space that images, sandboxes and templates take. What is "
+			"reclaimable is "
 			"freed by \"image prune --all\" (images), \"image gc\" (unreferenced "
-			"blobs) and \"gc\" (sandboxes that have ended).",
+			"blobs), \"gc\" (sandboxes that have ended) and \"template rm --all\".",
 		.options = system_df_flags,
 		.options_size = sizeof(struct system_df_options),
 		.run = cmd_system_df,
