@@ -35,7 +35,7 @@ cd "$work"
 case ${MATCHLOCK_START:-} in
 generic)
 	export MATCHLOCK_TEMPLATE_BUILD=0
-	HOME=$home $drop "$ml" template create --quiet --generic matchlock/base ;;
+	HOME=$home $drop "$ml" template create --quiet --generic matchlock/base || exit 1 ;;
 cold) export MATCHLOCK_RUN_NO_TEMPLATE=true ;;
 esac
 
