@@ -164,7 +164,7 @@ offers() {
 	call __completeNoDesc "$@"
 	is "$(echo $out)" "$want" "completes: $*<TAB>"
 }
-offers "run exec list get inspect log kill stop rm prune pull image template policy system gc setup diagnose version completion help :4" ""
+offers "run exec list get inspect log kill stop rm prune pull image template volume policy system gc setup diagnose version completion help :4" ""
 offers "run rm :4" r
 offers "--image --interactive :4" run --i
 offers "auto kvm tcg :4" run --accel ""
