@@ -3,8 +3,8 @@
  * The base image registers itself: see base_image.h.
  *
  * Happy path: the entry and its blob are what the artefact says, which is found out without a lock.
- * Else, under the store's lock, the layer is copied to a temporary name, synced, renamed and saved in
- * the local scope.
+ * Else, under the store's lock, the layer is copied to a temporary name, synced, renamed and saved
+ * in the local scope.
  *
  * Failure modes: those of state/db.h, no space, artefacts that do not read.  A crash leaves a
  * temporary file that the next copy overwrites.  Whatever is wrong with an existing entry or blob

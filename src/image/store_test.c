@@ -268,10 +268,10 @@ static void test_base(const char *cache)
 	check_found(store, "matchlock/base:latest", digest_a, digest_b);
 	check_blobs(store, 1);
 
-	TEST("a blob that is missing or differs is made anew");
+	TEST("a blob that is missing or of another size is made anew");
 	remove_blob(store, digest_b);
 	check_found(store, "matchlock/base", digest_a, digest_b);
-	put_blob(store, digest_b, "first bash");
+	put_blob(store, digest_b, "first bases");
 	check_found(store, "matchlock/base", digest_a, digest_b);
 	check_content(store, digest_b, "first base");
 
