@@ -224,6 +224,29 @@ copy.ext4
 data.ext4
 small.ext4" "what a killed maker left is gone"
 
+# Where the file system can share blocks, a copy has none of its own.
+if [ "$(id -u)" -ne 0 ]; then
+	skip "a copy shares blocks" "only root can mount a file system for it"
+elif ! command -v mkfs.btrfs >/dev/null; then
+	skip "a copy shares blocks" "mkfs.btrfs is not installed"
+else
+	mkdir "$work/btrfs"
+	truncate -s 300M "$work/btrfs.img"
+	mkfs.btrfs -q "$work/btrfs.img" >/dev/null
+	mount -o loop "$work/btrfs.img" "$work/btrfs"
+	cleanup_fn umount "$work/btrfs"
+	install -d -o "$test_uid" -g "$test_uid" "$work/btrfs/cache"
+	export MATCHLOCK_CACHE=$work/btrfs/cache
+	ml volume create whole --size 64 >/dev/null
+	head -c 20000000 /dev/urandom | dd of="$MATCHLOCK_CACHE/volumes/whole.ext4" bs=1M seek=20 conv=notrunc status=none
+	sync -f "$work/btrfs"
+	check "cp on btrfs" ml volume cp whole shared
+	is "$(filefrag -v "$MATCHLOCK_CACHE/volumes/shared.ext4" | grep '^ *[0-9]*:' | grep -vc shared)" 0 \
+		"a copy shares all its blocks"
+	check "... and is the same" cmp "$MATCHLOCK_CACHE"/volumes/*.ext4
+	unset MATCHLOCK_CACHE
+fi
+
 # Eight make the same volume: one does.
 for i in 1 2 3 4 5 6 7 8; do
 	ml volume create same --size 16 >"$work/made$i" 2>&1 &
