@@ -41,7 +41,9 @@ type "clear; TERM=xterm-256color \$drop \$ml exec -it web"
 expect '*/ #*' "-it without a command is a shell"
 type 'stty size; echo "TERM is $TERM"; tty'
 expect '*30 90*TERM is xterm-256color*/dev/pts/*' "the terminal's size, TERM, a tty"
-type 'cat'
+type 'echo re''ady; cat'
+expect '*
+ready*' "a command that reads"
 type 'typed'
 expect '*typed
 typed*' "a line is echoed and answered"
@@ -74,10 +76,11 @@ tm send-keys -t t C-z
 expect '*Stopped*host>*' "Ctrl-Z stops it"
 type 'echo mine $((6 * 7))'
 expect '*mine 42*' "what is typed then is the shell's"
-type 'fg'
+type 'clear; fg'
+expect '*; cat*' "fg continues it"
 type 'two'
 expect '*two
-two*' "fg goes on"
+two*' "and its input is its own again"
 tm send-keys -t t C-d
 expect '*two
 host>*' "Ctrl-D is the end of the input"
