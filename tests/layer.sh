@@ -170,6 +170,7 @@ sparse-order entry "sparse": the map of its holes is out of order
 sparse-over entry "sparse": more data than its 2000000 bytes
 checksum entry "first": what follows it: Damaged tar archive
 many entry "same": the layer has more than 1048576 entries
+names entry "0*": the layer's names and its zstd window take more than 40 MiB of memory: *
 END
 bad zeros | gzip -c >bad
 refused 'entry "zeros": the layer inflates to more than 100 times its * bytes' "a bomb" \

@@ -87,7 +87,7 @@ static int take(struct layer_order *order, size_t layer, size_t size, struct err
 	if (size > LAYER_MEMORY_MAX - *taken)
 		return err_set(err, ERR_LIMIT,
 			       "the layer's names and its zstd window take more than %d MiB of "
-			       "memory: an image of smaller layers is needed",
+			       "memory: divide it into smaller ones",
 			       LAYER_MEMORY_MAX >> 20);
 	if (*taken + size > LAYER_MEMORY_SHARE && wait_for_lower(order, layer, err) < 0)
 		return -1;

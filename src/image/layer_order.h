@@ -5,7 +5,8 @@
  * unfinished layer never waits, so all come to their end.
  *
  * One layer may take LAYER_MEMORY_MAX bytes in all (the window of its zstd stream, the names of its
- * entries), others at the same time LAYER_MEMORY_SHARE each: the image worker stays under 64 MiB.
+ * entries, a large header), others at the same time LAYER_MEMORY_SHARE each: the image worker stays
+ * under 64 MiB.  A layer of half a million files fits.
  */
 #pragma once
 

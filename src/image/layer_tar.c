@@ -30,8 +30,11 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* Of a link, besides its names: in the list, and once it is made. */
-enum { LINK_MEMORY = 128 };
+enum {
+	LINK_MEMORY = 128,   /* of a link, besides its names: in the list, and once it is made */
+	HEADER_MEMORY = 20,  /* of a byte of an entry's header: a map of holes "1,1,1,..." */
+	HEADER_PART = 32768, /* a header is as large as that before it is counted */
+};
 
 struct tar {
 	const struct layer_tar_spec *spec;
@@ -42,17 +45,31 @@ struct tar {
 	struct buf path, link;	     /* of the entry, cleaned */
 	struct buf links; /* hard links whose targets were not there, by two strings each */
 	size_t link_count;
-	char *name; /* of the last entry, as it is in the tar; NULL: none yet */
+	size_t header_memory; /* that the entry's header has taken */
+	char *name;	      /* of the last entry, as it is in the tar; NULL: none yet */
 };
+
+static int take_memory(void *ctx, size_t size, struct err *err)
+{
+	const struct tar *tar = ctx;
+
+	return layer_order_take(tar->spec->place.order, tar->spec->place.layer, size, err);
+}
 
 static int take_block(void *ctx, struct view *ret_bytes, struct err *err)
 {
 	struct tar *tar = ctx;
 	int result = block_pipe_next(tar->spec->pipe, ret_bytes, err);
 
-	if (result > 0)
-		digest_update(tar->digest, ret_bytes->ptr, ret_bytes->len);
-	return result;
+	if (result <= 0)
+		return result;
+	digest_update(tar->digest, ret_bytes->ptr, ret_bytes->len);
+	if (tar->reader && tar_reader_header_bytes(tar->reader) > HEADER_PART) {
+		if (take_memory(tar, HEADER_MEMORY * ret_bytes->len, err) < 0)
+			return -1;
+		tar->header_memory += HEADER_MEMORY * ret_bytes->len;
+	}
+	return 1;
 }
 
 static int wrap_entry(const struct tar *tar, struct err *err)
@@ -65,9 +82,12 @@ static int wrap_entry(const struct tar *tar, struct err *err)
 /* 1 with an entry, 0 at the end of the archive. */
 static int next_entry(struct tar *tar, struct archive_entry **ret_entry, struct err *err)
 {
-	int more = tar_reader_next(tar->reader, ret_entry, err);
 	const char *name;
+	int more;
 
+	layer_order_give(tar->spec->place.order, tar->spec->place.layer, tar->header_memory);
+	tar->header_memory = 0;
+	more = tar_reader_next(tar->reader, ret_entry, err);
 	if (more == 0)
 		return 0;
 	if (more < 0 && !tar->name)
@@ -184,13 +204,6 @@ static int describe(struct archive_entry *entry, struct erofs_entry *ret_out, st
 		ret_out->rdev = makedev((unsigned)archive_entry_rdevmajor(entry),
 					(unsigned)archive_entry_rdevminor(entry));
 	return 0;
-}
-
-static int take_memory(void *ctx, size_t size, struct err *err)
-{
-	const struct tar *tar = ctx;
-
-	return layer_order_take(tar->spec->place.order, tar->spec->place.layer, size, err);
 }
 
 static int put_link(struct tar *tar, const char *target, struct err *err)

@@ -104,6 +104,11 @@ int tar_reader_next(struct tar_reader *reader, struct archive_entry **ret_entry,
 	return is_failure(code) ? read_error(reader, err) : 1;
 }
 
+uint64_t tar_reader_header_bytes(const struct tar_reader *reader)
+{
+	return reader->in_header ? reader->header_bytes : 0;
+}
+
 int tar_reader_data(struct tar_reader *reader, struct view *ret_bytes, uint64_t *ret_offset,
 		    struct err *err)
 {

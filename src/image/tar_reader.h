@@ -29,6 +29,9 @@ DEFINE_AUTO(tar_reader)
  * the map of its holes) has more than LIMIT_TAR_HEADER bytes. */
 int tar_reader_next(struct tar_reader *reader, struct archive_entry **ret_entry, struct err *err);
 
+/* For the source: how many bytes it has given for the header that is being read, 0 if none is. */
+uint64_t tar_reader_header_bytes(const struct tar_reader *reader);
+
 /* The next bytes of the entry's data and where in the file they stand: 1; 0 at the end. */
 int tar_reader_data(struct tar_reader *reader, struct view *ret_bytes, uint64_t *ret_offset,
 		    struct err *err);

@@ -81,7 +81,7 @@ static void test_memory(void)
 	CHECK(inflate_frames(order, &frames, &err) == 0);
 	CHECK(err.code == ERR_LIMIT);
 	CHECK_STR(err.msg, "the layer's names and its zstd window take more than 40 MiB of memory:"
-			   " an image of smaller layers is needed");
+			   " divide it into smaller ones");
 }
 
 int main(void)

@@ -121,11 +121,24 @@ RAW = {
 }
 
 
+def names():
+    """Names that take more memory than a layer may."""
+    for start in range(0, 250000, 1000):
+        yield b"".join(tarfile.TarInfo("%0100d" % number).tobuf(tarfile.USTAR_FORMAT)
+                       for number in range(start, start + 1000))
+
+
+PARTS = {
+    "many": many,
+    "names": names,
+}
+
+
 def main():
     out = sys.stdout.buffer
     case = sys.argv[1]
-    if case == "many":
-        for part in many():
+    if case in PARTS:
+        for part in PARTS[case]():
             out.write(part)
         return
     if case in RAW:
