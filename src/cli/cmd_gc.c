@@ -7,6 +7,7 @@
 #include "cli/cmd_gc.h"
 
 #include "base/auto.h"
+#include "base/strv.h"
 #include "cli/sandboxes.h"
 #include "sandbox/gc.h"
 #include "sandbox/remote.h"
@@ -88,6 +89,7 @@ int cmd_gc(struct cli *cli, int argc, char **argv, struct err *err)
 	const struct gc_options *options = cli->options;
 	AUTO(sandboxes_done) struct sandboxes sandboxes = {0};
 	AUTO(sandbox_rows_done) struct sandbox_rows rows = {0};
+	AUTO(auto_strv) char **strays = NULL;
 	size_t failed = 0;
 
 	if (sandboxes_open(&sandboxes, err) < 0)
@@ -98,7 +100,11 @@ int cmd_gc(struct cli *cli, int argc, char **argv, struct err *err)
 		return -1;
 	for (size_t i = 0; i < rows.count; i++)
 		failed += reconcile(&sandboxes, &rows.rows[i], options->force_running, err) < 0;
-	printf("Reconciled %zu VMs\n", rows.count);
+	if (gc_strays(sandboxes.state, sandboxes.home, &strays, err) < 0)
+		return -1;
+	for (size_t i = 0; i < strv_count(strays); i++)
+		printf("%s: cleaned state_remove\n", strays[i]);
+	printf("Reconciled %zu VMs\n", rows.count + strv_count(strays));
 	if (failed > 0)
 		return err_set(err, ERR_IO, "%zu VMs could not be cleaned", failed);
 	return 0;

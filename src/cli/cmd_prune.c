@@ -6,6 +6,7 @@
 #include "cli/cmd_prune.h"
 
 #include "base/auto.h"
+#include "base/strv.h"
 #include "cli/sandboxes.h"
 #include "sandbox/gc.h"
 
@@ -15,6 +16,7 @@ int cmd_prune(struct cli *cli ML_UNUSED, int argc ML_UNUSED, char **argv ML_UNUS
 {
 	AUTO(sandboxes_done) struct sandboxes sandboxes = {0};
 	AUTO(sandbox_rows_done) struct sandbox_rows rows = {0};
+	AUTO(auto_strv) char **strays = NULL;
 	size_t pruned = 0, failed = 0;
 	struct err row_err;
 
@@ -33,6 +35,10 @@ int cmd_prune(struct cli *cli ML_UNUSED, int argc ML_UNUSED, char **argv ML_UNUS
 			failed++;
 		}
 	}
+	if (gc_strays(sandboxes.state, sandboxes.home, &strays, err) < 0)
+		return -1;
+	for (size_t i = 0; i < strv_count(strays); i++, pruned++)
+		printf("Pruned %s\n", strays[i]);
 	printf("Pruned %zu VMs\n", pruned);
 	if (failed > 0)
 		return err_set(err, ERR_IO, "%zu VMs could not be removed", failed);

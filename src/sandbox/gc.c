@@ -11,11 +11,15 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/strv.h"
+#include "sandbox/control_client.h"
 #include "sandbox/remote.h"
 #include "state/lifecycle.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,22 +87,39 @@ static int clear_files(struct state *state, const char *dir, const struct sandbo
 	return remove_file(dir, "bootstrap.ext4", &done[BOOTSTRAP], err);
 }
 
+/* Why a sandbox crashed is still told when it has been cleaned; NULL: it did not, or nobody knows.
+ */
+static char *crash_reason(struct state *state, const struct sandbox_row *row)
+{
+	char *reason = NULL;
+	json_t *record;
+	struct err err;
+
+	if (row->status != SANDBOX_CRASHED || lifecycle_get(state, row->id, &record, &err) < 0)
+		return NULL;
+	if (json_is_string(json_object_get(record, "last_error")))
+		reason = xstrdup(json_string_value(json_object_get(record, "last_error")));
+	json_decref(record);
+	return reason;
+}
+
 /* The whole: with `all` nothing of the sandbox stays but its history. */
 static int clear(struct state *state, const char *state_home, const struct sandbox_row *row,
 		 bool all, bool done[ITEMS], struct err *err)
 {
 	AUTO_FREE char *dir = NULL;
+	AUTO_FREE char *reason = crash_reason(state, row);
 	struct err ignored;
 	int status;
 
 	if (gc_directory(state_home, row->id, &dir, err) < 0)
 		return -1;
-	lifecycle_set_phase(state, row->id, PHASE_CLEANING, NULL, &ignored);
+	lifecycle_set_phase(state, row->id, PHASE_CLEANING, reason, &ignored);
 	status = clear_files(state, dir, row, done, err);
 	if (status == 0 && all)
 		status = path_remove_tree(dir, err);
 	lifecycle_set_phase(state, row->id, status < 0 ? PHASE_CLEANUP_FAILED : PHASE_CLEANED,
-			    status < 0 ? err->msg : NULL, &ignored);
+			    status < 0 ? err->msg : reason, &ignored);
 	if (status < 0 || !all)
 		return status;
 	done[STATE] = true;
@@ -146,4 +167,48 @@ void gc_crashed(struct state *state, const char *state_home)
 		if (gc_sandbox(state, state_home, &rows.rows[i], &cleaned, &err) < 0)
 			log_warn("gc", "%s: %s", rows.rows[i].id, err.msg);
 	}
+}
+
+/* --- directories without a row --- */
+
+/* As sandbox_create() makes them; other files may lie beside. */
+static bool is_id(const char *name)
+{
+	return strncmp(name, "vm-", 3) == 0 && strlen(name) == 11 &&
+	       strspn(name + 3, "0123456789abcdef") == 8;
+}
+
+/* Whether a row or a process knows of `id`: 1, 0, -1 with err.  The row is there before the
+ * directory is made. */
+static int is_known(struct state *state, const char *id, const char *dir, struct err *err)
+{
+	AUTO(sandbox_row_done) struct sandbox_row row = {0};
+	AUTO_FD int supervisor = -1;
+	struct err ignored;
+
+	if (state_get(state, id, &row, err) == 0)
+		return 1;
+	if (err->code != ERR_NOT_FOUND)
+		return -1;
+	return control_connect(dir, &supervisor, &ignored) == 0;
+}
+
+int gc_strays(struct state *state, const char *state_home, char ***ret_ids, struct err *err)
+{
+	AUTO_FREE char *vms = path_join(state_home, "vms");
+	AUTO_DIR DIR *listing = opendir(vms);
+	AUTO(auto_strv) char **ids = NULL;
+	const struct dirent *entry;
+
+	while (listing && (entry = readdir(listing))) {
+		AUTO_FREE char *dir = path_join(vms, entry->d_name);
+		int known = is_id(entry->d_name) ? is_known(state, entry->d_name, dir, err) : 1;
+
+		if (known < 0 || (!known && path_remove_tree(dir, err) < 0))
+			return -1;
+		if (!known)
+			strv_add(&ids, entry->d_name);
+	}
+	*ret_ids = STEAL(ids);
+	return 0;
 }

@@ -22,6 +22,10 @@ int gc_remove(struct state *state, const char *state_home, const struct sandbox_
 /* Clears every crashed --rm sandbox; what cannot be cleared stays for `gc` to report. */
 void gc_crashed(struct state *state, const char *state_home);
 
+/* Removes the directories of sandboxes that no row tells of (a database that was damaged, and made
+ * anew) and that nobody runs.  *ret_ids: which, NULL-ended; NULL when there are none. */
+int gc_strays(struct state *state, const char *state_home, char ***ret_ids, struct err *err);
+
 /* The directory STATE_HOME/vms/ID, malloc'ed.  ERR_INVALID for an id (of a damaged or edited
  * database) that could be another path. */
 int gc_directory(const char *state_home, const char *id, char **ret_dir, struct err *err);

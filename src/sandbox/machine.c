@@ -46,6 +46,7 @@ struct machine {
 	struct machine_owner owner;
 	bool timed, watched, attended; /* exit_wait, exit_poll, attend_poll are open */
 	bool told;
+	enum machine_exit exit;
 	unsigned handles;
 };
 
@@ -121,7 +122,8 @@ static void on_exit_fd(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	uv_poll_stop(poll);
-	machine->vmm->describe_exit(machine->vm, how, sizeof(how));
+	machine->exit = machine->vmm->describe_exit(machine->vm, how, sizeof(how)) ? MACHINE_ENDED
+										   : MACHINE_FAILED;
 	tell_ended(machine, how);
 }
 
@@ -278,6 +280,11 @@ struct mux *machine_mux(struct machine *machine)
 int machine_pid(const struct machine *machine)
 {
 	return machine->vmm->pid(machine->vm);
+}
+
+enum machine_exit machine_exit(const struct machine *machine)
+{
+	return machine->exit;
 }
 
 static void machine_free(struct machine *machine)

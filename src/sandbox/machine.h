@@ -34,6 +34,10 @@ int machine_save(struct machine *machine, int state_fd, int timeout_ms, struct e
 struct mux *machine_mux(struct machine *machine);
 int machine_pid(const struct machine *machine);
 
+/* What has become of the process, known in `ended`.  A channel that broke leaves it running. */
+enum machine_exit { MACHINE_RUNS, MACHINE_ENDED /* in order */, MACHINE_FAILED };
+enum machine_exit machine_exit(const struct machine *machine);
+
 /* Kills what still runs; frees all once libuv has let go.  No callback follows.  NULL is allowed.
  */
 void machine_close(struct machine *machine);

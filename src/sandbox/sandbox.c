@@ -11,6 +11,7 @@
 #include "sandbox/sandbox_internal.h"
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -43,6 +44,12 @@ void sandbox_set_phase(struct sandbox *sandbox, enum phase phase, const char *er
 
 	if (lifecycle_set_phase(sandbox->host.state, sandbox->id, phase, error, &err) < 0)
 		log_warn("sandbox", "%s: history: %s", sandbox->id, err.msg);
+	sandbox_fault_point(sandbox, phase_name(phase));
+}
+
+void sandbox_fault_point(const struct sandbox *sandbox, const char *name)
+{
+	fault_point(name, sandbox->machine ? machine_pid(sandbox->machine) : 0);
 }
 
 static void set_cleanup(struct sandbox *sandbox, const char *step, const struct err *failed)
@@ -109,6 +116,7 @@ static int create_files(struct sandbox *sandbox, struct err *err)
 	    disks_add_data(&sandbox->disks, sandbox->host.state, spec->disks, spec->disk_count,
 			   err) < 0)
 		return -1;
+	sandbox_fault_point(sandbox, "files");
 	sandbox->request.layers = NULL;
 	if (lifecycle_set_resource(sandbox->host.state, sandbox->id, "state_dir", sandbox->dir,
 				   err) < 0 ||
@@ -249,20 +257,23 @@ static void clean_records(struct sandbox *sandbox, struct err *first)
 {
 	struct err err = {0};
 
-	sandbox_set_phase(sandbox, PHASE_CLEANING, NULL);
+	sandbox_set_phase(sandbox, PHASE_CLEANING, sandbox->crash);
 	step_done(sandbox, "machine_close", &err, first);
 	remove_upper(sandbox, &err);
 	step_done(sandbox, "rootfs_remove", &err, first);
+	sandbox_fault_point(sandbox, "disk-removed");
 	if (!sandbox->request.remove) {
-		state_set_status(sandbox->host.state, sandbox->id, SANDBOX_STOPPED, &err);
+		state_set_status(sandbox->host.state, sandbox->id,
+				 sandbox->crash ? SANDBOX_CRASHED : SANDBOX_STOPPED, &err);
 		step_done(sandbox, "state_unregister", &err, first);
 	} else if (path_remove_tree(sandbox->dir, &err) == 0) {
+		sandbox_fault_point(sandbox, "directory-removed");
 		state_remove(sandbox->host.state, sandbox->id, &err);
 	}
 	if (err.code != ERR_NONE && first->code == ERR_NONE)
 		*first = err;
 	sandbox_set_phase(sandbox, first->code ? PHASE_CLEANUP_FAILED : PHASE_CLEANED,
-			  first->code ? first->msg : NULL);
+			  first->code ? first->msg : sandbox->crash);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -288,6 +299,7 @@ int sandbox_close(struct sandbox *sandbox, struct err *err)
 	start_build_template(sandbox);
 	free(STEAL(sandbox->dir));
 	free(STEAL(sandbox->upper_path));
+	free(STEAL(sandbox->crash));
 	uv_close((uv_handle_t *)&sandbox->timer, on_handle_closed);
 	if (sandbox->start.built)
 		uv_close((uv_handle_t *)&sandbox->start.builder_poll, on_handle_closed);

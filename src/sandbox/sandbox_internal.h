@@ -40,10 +40,14 @@ struct sandbox {
 	uv_timer_t timer; /* start deadline, then the end of the grace */
 	unsigned handles; /* that libuv holds after the close */
 	bool ready, stopping, told;
+	char *crash; /* why the VM ended unasked; NULL: it did not */
 };
 
 /* The history is for people: failing to write it must not fail the sandbox. */
 void sandbox_set_phase(struct sandbox *sandbox, enum phase phase, const char *error);
+
+/* For the tests: base/fault.h. */
+void sandbox_fault_point(const struct sandbox *sandbox, const char *name);
 
 /* Tells the owner, once, that the sandbox has ended. */
 void sandbox_tell_ended(struct sandbox *sandbox, const struct err *why);

@@ -64,13 +64,14 @@ static int fake_exit_fd(const struct vm *vm)
 	return vm->proc.pidfd;
 }
 
-static void fake_describe_exit(struct vm *vm, char *ret_text, size_t size)
+static bool fake_describe_exit(struct vm *vm, char *ret_text, size_t size)
 {
 	struct err err;
 	int status = 0;
 
 	CHECK(proc_peek(&vm->proc, &status, &err) == 0);
 	proc_describe(status, ret_text, size);
+	return status == 0;
 }
 
 static int fake_pid(const struct vm *vm)

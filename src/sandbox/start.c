@@ -95,6 +95,14 @@ static int make_keys(struct sandbox *sandbox, const struct boot_files *files, st
 	return template_key_image(&of, start->keys[START_IMAGE], err);
 }
 
+static void remove_template(const struct sandbox *sandbox, const char *key)
+{
+	struct err err;
+
+	if (templates_remove(sandbox->host.cache_home, key, &err) < 0)
+		log_warn("sandbox", "%s", err.msg);
+}
+
 /* The best level from `first` on whose template can be had. */
 static void choose_level(struct sandbox *sandbox, enum start_level first)
 {
@@ -111,6 +119,8 @@ static void choose_level(struct sandbox *sandbox, enum start_level first)
 				   &start->files, &err) == 0)
 			return;
 		log_debug("sandbox", "%s: %s", level_names[start->level], err.msg);
+		if (err.code == ERR_INVALID)
+			remove_template(sandbox, key);
 	}
 }
 
@@ -183,8 +193,10 @@ static int launch(struct sandbox *sandbox, struct err *err)
 			  &sandbox->machine, err) < 0)
 		return -1;
 	timings_mark(sandbox->host.timings, "VM started");
+	sandbox_fault_point(sandbox, "vmm-started");
 	if (state_set_vmm(sandbox->host.state, sandbox->id, machine_pid(sandbox->machine), err) < 0)
 		return -1;
+	sandbox_fault_point(sandbox, "vmm-known");
 	template_files_close(&start->files);
 	uv_timer_start(&sandbox->timer, on_deadline, deadline_ms(sandbox), 0);
 	return send_setup(sandbox, err);
@@ -204,13 +216,11 @@ static void launch_or_end(struct sandbox *sandbox)
 static bool drop_level(struct sandbox *sandbox, const struct err *why)
 {
 	struct start *start = &sandbox->start;
-	struct err err;
 
 	if (start->level == START_COLD)
 		return false;
 	log_warn("sandbox", "%s: %s: %s", sandbox->id, level_names[start->level], why->msg);
-	if (templates_remove(sandbox->host.cache_home, start->keys[start->level], &err) < 0)
-		log_warn("sandbox", "%s", err.msg);
+	remove_template(sandbox, start->keys[start->level]);
 	choose_level(sandbox, start->level + 1);
 	return true;
 }
@@ -252,23 +262,33 @@ static bool choose_next(struct sandbox *sandbox, const struct err *why)
 	return false;
 }
 
+/* Whether the end that is told of was unasked.  A guest that could not be set up is none. */
+static bool is_crash(const struct sandbox *sandbox)
+{
+	enum machine_exit exit = machine_exit(sandbox->machine);
+
+	if (sandbox->stopping)
+		return exit == MACHINE_FAILED;
+	return sandbox->ready || exit != MACHINE_RUNS;
+}
+
 /* Whatever went wrong: before READY there may be another way, afterwards it is the end. */
 static void on_machine_ended(void *ctx, const struct err *why)
 {
 	struct sandbox *sandbox = ctx;
 	const struct err reason = *why; /* may go with the machine */
 
-	if (sandbox->ready || sandbox->stopping || sandbox->told) {
-		sandbox_tell_ended(sandbox, &reason);
+	if (sandbox->told)
+		return;
+	if (!sandbox->ready && !sandbox->stopping && choose_next(sandbox, &reason)) {
+		uv_timer_stop(&sandbox->timer);
+		sandbox_end_machine(sandbox);
+		launch_or_end(sandbox);
 		return;
 	}
-	uv_timer_stop(&sandbox->timer);
-	if (!choose_next(sandbox, &reason)) {
-		sandbox_tell_ended(sandbox, &reason);
-		return;
-	}
-	sandbox_end_machine(sandbox);
-	launch_or_end(sandbox);
+	if (is_crash(sandbox))
+		sandbox->crash = xstrdup(reason.msg);
+	sandbox_tell_ended(sandbox, &reason);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -357,6 +377,7 @@ static bool await_generic(struct sandbox *sandbox)
 	sandbox->handles++;
 	start->builder_poll.data = sandbox;
 	start->building = true;
+	sandbox_fault_point(sandbox, "template");
 	uv_poll_start(&start->builder_poll, UV_READABLE, on_builder_exit);
 	uv_timer_start(&sandbox->timer, on_builder_deadline, BUILD_TIMEOUT_MS, 0);
 	if (sandbox->owner.preparing)

@@ -21,6 +21,7 @@ static const char *const variables[] = {
 	"MATCHLOCK_CACHE",
 	"MATCHLOCK_KERNEL",
 	"MATCHLOCK_LOG",
+	"MATCHLOCK_FAULT",
 };
 
 static char **environment(void)

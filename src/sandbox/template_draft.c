@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/fault.h"
 #include "base/path.h"
 #include "base/random.h"
 #include "state/lock_file.h"
@@ -60,6 +61,16 @@ static void remove_leftovers(const char *folder, const char *key)
 	}
 }
 
+/* One that is damaged is made anew. */
+static bool is_whole(const char *path)
+{
+	AUTO(template_about_done) struct template_about about = {0};
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct err ignored;
+
+	return fd >= 0 && template_is_ours(fd) && template_about_read(fd, &about, &ignored) == 0;
+}
+
 int template_draft_begin(const char *cache_home, const char *key, unsigned wait_ms,
 			 struct template_draft **ret_draft, struct err *err)
 {
@@ -74,8 +85,10 @@ int template_draft_begin(const char *cache_home, const char *key, unsigned wait_
 	if (path_mkdirs(folder, 0700, err) < 0 ||
 	    lock_file_acquire(lock, wait_ms, &draft->lock_fd, err) < 0)
 		return -1;
-	if (access(draft->final_path, F_OK) == 0)
+	if (is_whole(draft->final_path))
 		return 0;
+	if (templates_remove(cache_home, key, err) < 0)
+		return -1;
 	remove_leftovers(folder, key);
 	random_hex(suffix, 8);
 	draft->path = xasprintf("%s/.%s.%s", folder, key, suffix);
@@ -84,6 +97,7 @@ int template_draft_begin(const char *cache_home, const char *key, unsigned wait_
 	draft->dir_fd = open(draft->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (draft->dir_fd < 0)
 		return err_sys(err, errno, "open '%s'", draft->path);
+	fault_point("template-draft", 0);
 	*ret_draft = STEAL(draft);
 	return 0;
 }
@@ -124,8 +138,10 @@ int template_draft_commit(struct template_draft *draft, const struct template_ab
 	/* After a crash of the host a file could be there without its content. */
 	if (syncfs(draft->dir_fd) < 0)
 		return err_sys(err, errno, "write a template out");
+	fault_point("template-written", 0);
 	if (rename(draft->path, draft->final_path) < 0)
 		return err_sys(err, errno, "name the template '%s'", draft->final_path);
+	fault_point("template-named", 0);
 	draft->committed = true;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "sandbox/template_vm.h"
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "sandbox/machine.h"
@@ -84,6 +85,7 @@ int template_vm_start(const struct vmm_ops *vmm, const struct vm_spec *spec,
 	vm->deadline.data = vm;
 	if (machine_start(&vm->loop, vmm, spec, NULL, &owner, &vm->machine, err) < 0)
 		return -1;
+	fault_point("template-vm", machine_pid(vm->machine));
 	*ret_vm = STEAL(vm);
 	return 0;
 }
@@ -260,5 +262,9 @@ static void await_rest(struct template_vm *vm)
 int template_vm_save(struct template_vm *vm, int state_fd, struct err *err)
 {
 	await_rest(vm);
-	return machine_save(vm->machine, state_fd, SAVE_TIMEOUT_MS, err);
+	fault_point("template-rest", machine_pid(vm->machine));
+	if (machine_save(vm->machine, state_fd, SAVE_TIMEOUT_MS, err) < 0)
+		return -1;
+	fault_point("template-saved", 0);
+	return 0;
 }

@@ -81,8 +81,9 @@ struct vmm_ops {
 
 	/* How it ended, in words: only after exit_fd is readable.  "exit status 1", "killed by
 	 * signal 9"; with what the VMM said of the guest, if it did: "exit status 0, the guest
-	 * powered off", "exit status 0, the guest panicked or restarted". */
-	void (*describe_exit)(struct vm *vm, char *ret_text, size_t size);
+	 * powered off", "exit status 0, the guest panicked or restarted".  True: it ended by
+	 * itself, with status 0. */
+	bool (*describe_exit)(struct vm *vm, char *ret_text, size_t size);
 
 	/* The VMM's process id on the host. */
 	int (*pid)(const struct vm *vm);

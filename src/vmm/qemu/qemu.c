@@ -258,18 +258,19 @@ static int qemu_exit_fd(const struct vm *vm)
 	return vm->proc.pidfd;
 }
 
-static void qemu_describe_exit(struct vm *vm, char *ret_text, size_t size)
+static bool qemu_describe_exit(struct vm *vm, char *ret_text, size_t size)
 {
 	const char *phrase = qmp_end_of_guest(vm->qmp_fd);
 	char how[64];
 	struct err err;
-	int status;
+	int status = -1;
 
 	if (proc_peek(&vm->proc, &status, &err) < 0)
 		snprintf(how, sizeof(how), "exit status unknown");
 	else
 		proc_describe(status, how, sizeof(how));
 	snprintf(ret_text, size, "%s%s%s", how, phrase ? ", " : "", phrase ? phrase : "");
+	return status == 0;
 }
 
 static int qemu_pid(const struct vm *vm)
