@@ -40,7 +40,11 @@ fmt:     ## format the C files in place
 install: all   ## into PREFIX (/usr/local), below DESTDIR if that is set
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	@$(NINJA) --quiet
-	@meson install -C $(BUILD) --no-rebuild
+	@meson install -C $(BUILD) --no-rebuild --quiet
+
+deb:     ## the Debian package, into build/deb/
+	@tools/deps --check deb
+	@tools/deb $(BUILD)/deb
 
 clean:   ## remove everything that was built
 	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-analyzer $(BUILD)-fuzz bin
@@ -48,4 +52,4 @@ clean:   ## remove everything that was built
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
-.PHONY: all demo deps check soak bench fmt install clean help
+.PHONY: all demo deps check soak bench fmt install deb clean help

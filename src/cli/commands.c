@@ -32,6 +32,7 @@
 #include "cli/detach.h"
 #include "cli/help.h"
 #include "cli/images.h"
+#include "cli/man.h"
 #include "cli/run_options.h"
 #include "cli/sandboxes.h"
 #include "cli/version.h"
@@ -502,6 +503,13 @@ static const struct cli_command root_commands[] = {
 		.hidden = true,
 		.raw = true,
 		.run = cmd_supervise,
+	},
+	{
+		.name = "__man",
+		.summary = "prints a command's manual page for scdoc",
+		.hidden = true,
+		.raw = true,
+		.run = cmd_man,
 	},
 	{
 		.name = "__complete",

@@ -16,7 +16,7 @@
 
 enum { VARIABLE_BYTES = 200 };
 
-static char *variable_name(const struct cli *cli, const struct cli_option *option)
+char *cli_variable_name(const struct cli *cli, const struct cli_option *option)
 {
 	struct buf name AUTO_BUF = BUF_INIT(VARIABLE_BYTES);
 
@@ -62,7 +62,7 @@ int cli_defaults(const struct cli *cli, const struct cli_parse *parse, struct er
 	const struct cli_option *options = parse->command->options;
 
 	for (size_t i = 0; options && options[i].name; i++) {
-		AUTO_FREE char *variable = variable_name(cli, &options[i]);
+		AUTO_FREE char *variable = cli_variable_name(cli, &options[i]);
 		int found = parse->given & (UINT64_C(1) << i) ? 1 : 0;
 
 		if (!found)

@@ -9,6 +9,9 @@
 #include "cli/cli.h"
 #include "cli/parse.h"
 
+/* The variable of a flag of the running command.  Malloc'ed. */
+char *cli_variable_name(const struct cli *cli, const struct cli_option *option);
+
 /* Sets each flag that `parse` did not find on the command line and whose variable is set and not
  * empty.  A wrong value is an error that names the variable.  Then ERR_INVALID for a required flag
  * that neither gave. */

@@ -78,17 +78,23 @@ static size_t label_column(const struct cli_option *options, size_t column)
 	return column;
 }
 
+char *cli_option_text(const struct cli_option *option, const void *defaults)
+{
+	AUTO_FREE char *value = NULL;
+
+	/* A flag that asks whether it was given has no default to show. */
+	if (defaults && !option->given)
+		value = option->type->format((const char *)defaults + option->offset);
+	return value ? xasprintf("%s (default %s)", option->help, value) : xstrdup(option->help);
+}
+
 static void put_options(struct buf *buf, const struct cli_option *options, const void *defaults,
 			size_t column)
 {
 	for (; options && options->name; options++) {
-		AUTO_FREE char *label = option_label(options), *value = NULL, *text = NULL;
+		AUTO_FREE char *label = option_label(options);
+		AUTO_FREE char *text = cli_option_text(options, defaults);
 
-		/* A flag that asks whether it was given has no default to show. */
-		if (defaults && !options->given)
-			value = options->type->format((const char *)defaults + options->offset);
-		text = value ? xasprintf("%s (default %s)", options->help, value)
-			     : xstrdup(options->help);
 		put_row(buf, label, column, text);
 	}
 }

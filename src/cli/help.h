@@ -11,5 +11,9 @@ void cli_help(const struct cli *cli, struct buf *text);
 /* The same without the description: what stands below a notice. */
 void cli_usage(const struct cli *cli, struct buf *text);
 
+/* What is said about a flag, with its default of `defaults`, a freshly initialised options struct;
+ * NULL: none is shown.  Malloc'ed. */
+char *cli_option_text(const struct cli_option *option, const void *defaults);
+
 /* `help [command path]`. */
 int cmd_help(struct cli *cli, int argc, char **argv, struct err *err);
