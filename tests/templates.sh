@@ -120,10 +120,16 @@ damaged() {
 empty() {
 	truncate -s 0 "$1"
 }
+halve() {
+	truncate -s $(($(stat -c %s "$1") / 2)) "$1"
+}
+garble() {
+	dd if=/dev/urandom of="$1" bs=64k count=1 conv=notrunc status=none
+}
 # As a disk that fails does it: no time of change tells.
 rot() {
 	touch -r "$1" "$work/before"
-	dd if=/dev/urandom of="$1" bs=64k count=1 conv=notrunc status=none
+	garble "$1"
 	touch -r "$work/before" "$1"
 }
 # The guest's kernel.
@@ -132,12 +138,18 @@ rot_kernel() {
 	dd if=/dev/urandom of="$1" bs=1M seek=16 count=4 conv=notrunc status=none
 	touch -r "$work/before" "$1"
 }
-damaged state "an empty state" empty
+for file in ram state upper.ext4 about.json; do
+	damaged $file "an empty $file" empty
+done
+damaged ram "half of the RAM" halve
+damaged upper.ext4 "a garbled disk" garble
 damaged state "a state that rotted" rot
 damaged ram "a kernel that rotted" rot_kernel
+damaged about.json "a garbled about.json" garble
+damaged ram "no RAM" rm
 generic=$folder/$(key '')
 chmod 600 "$generic/state"
-rot "$generic/state"
+garble "$generic/state"
 is "$(without_builds -- true)" "cold boot" "a damaged generic template: the run boots"
 is "$(key '')" "" "and the template is dropped"
 

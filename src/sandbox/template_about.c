@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * The two things that a template's folder holds for its readers: about.json and the open files.
- * Failure modes: a file that is missing, of another user, writable to others, or not our JSON.
+ * about.json has the size and the time of change of the others: a guest that goes on with a damaged
+ * disk says so late or never.
+ * Failure modes: a file that is missing, of another user, writable to others, or not our JSON;
+ * files that are not as they were saved.
  */
 #include "sandbox/templates_internal.h"
 
@@ -17,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ABOUT_MAX = 64 * 1024 };
+enum { ABOUT_MAX = 64 * 1024, STAMP_MAX = 1024 };
 
 static void decref(json_t **json)
 {
@@ -55,22 +58,40 @@ static int open_ours(int dir_fd, const char *name, int *ret_fd, struct err *err)
 	return 0;
 }
 
+/* The sizes and times of change, as a text. */
+static char *stamp_of(int dir_fd)
+{
+	static const char *const names[] = {TEMPLATE_RAM, TEMPLATE_STATE, TEMPLATE_UPPER};
+	struct buf stamp = BUF_INIT(STAMP_MAX);
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (fstatat(dir_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+			buf_printf(&stamp, "%s %lld %lld.%09ld\n", names[i], (long long)st.st_size,
+				   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	}
+	return buf_steal(&stamp, NULL);
+}
+
 int template_about_read(int dir_fd, struct template_about *ret_about, struct err *err)
 {
 	AUTO_BUF struct buf text = BUF_INIT(ABOUT_MAX);
 	AUTO(decref) json_t *json = NULL;
+	AUTO_FREE char *stamp = stamp_of(dir_fd);
 	AUTO_FD int fd = -1;
-	const char *image = NULL, *accel = NULL;
+	const char *image = NULL, *accel = NULL, *files = NULL;
 	json_int_t cpus, memory_mb, disk_mb, tsc_khz;
 
 	if (open_ours(dir_fd, TEMPLATE_ABOUT, &fd, err) < 0 ||
 	    fd_read_to_end(fd, &text, TEMPLATE_ABOUT, err) < 0)
 		return -1;
 	json = json_loadb(text.ptr, text.len, 0, NULL);
-	if (!json || json_unpack(json, "{s?s, s:s, s:I, s:I, s:I, s:I}", "image", &image, "accel",
-				 &accel, "cpus", &cpus, "memory_mb", &memory_mb, "disk_mb",
-				 &disk_mb, "tsc_khz", &tsc_khz) < 0)
+	if (!json || json_unpack(json, "{s?s, s:s, s:s, s:I, s:I, s:I, s:I}", "image", &image,
+				 "accel", &accel, "files", &files, "cpus", &cpus, "memory_mb",
+				 &memory_mb, "disk_mb", &disk_mb, "tsc_khz", &tsc_khz) < 0)
 		return err_set(err, ERR_INVALID, "a template's '%s' is damaged", TEMPLATE_ABOUT);
+	if (strcmp(stamp, files) != 0)
+		return err_set(err, ERR_INVALID, "a template's files are not as they were saved");
 	*ret_about = (struct template_about){
 		.image = image ? xstrdup(image) : NULL,
 		.accel = xstrdup(accel),
@@ -84,11 +105,12 @@ int template_about_read(int dir_fd, struct template_about *ret_about, struct err
 
 int template_about_write(int dir_fd, const struct template_about *about, struct err *err)
 {
+	AUTO_FREE char *stamp = stamp_of(dir_fd);
 	AUTO(decref)
-	json_t *json = json_pack("{s:s, s:I, s:I, s:I, s:I}", "accel", about->accel, "cpus",
-				 (json_int_t)about->cpus, "memory_mb", (json_int_t)about->memory_mb,
-				 "disk_mb", (json_int_t)about->disk_mb, "tsc_khz",
-				 (json_int_t)about->tsc_khz);
+	json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "accel", about->accel, "files",
+				 stamp, "cpus", (json_int_t)about->cpus, "memory_mb",
+				 (json_int_t)about->memory_mb, "disk_mb",
+				 (json_int_t)about->disk_mb, "tsc_khz", (json_int_t)about->tsc_khz);
 	AUTO_FREE char *text = NULL;
 
 	if (about->image)

@@ -62,7 +62,7 @@ int templates_open(const char *cache_home, const char *key, unsigned tsc_khz,
 	if (open_folder(folder, key, &fd, err) < 0 || template_about_read(fd, &about, err) < 0)
 		return -1;
 	if (!tsc_fits(about.tsc_khz, tsc_khz))
-		return err_set(err, ERR_NOT_FOUND,
+		return err_set(err, ERR_INVALID,
 			       "template '%s' was made at %u kHz, this host runs at %u", key,
 			       about.tsc_khz, tsc_khz);
 	if (template_files_open(fd, ret_files, err) < 0)

@@ -44,8 +44,9 @@ struct template_files {
 	}
 void template_files_close(struct template_files *files);
 
-/* Opens the template and notes its use.  ERR_NOT_FOUND: there is none, or none for a host whose
- * counter runs at `tsc_khz` (0: any), or it is not safely ours. */
+/* Opens the template and notes its use.  ERR_NOT_FOUND: there is none, or it is not safely ours.
+ * ERR_INVALID: it is damaged, or not for a host whose counter runs at `tsc_khz` (0: any), and wants
+ * to be removed. */
 int templates_open(const char *cache_home, const char *key, unsigned tsc_khz,
 		   struct template_files *ret_files, struct err *err);
 

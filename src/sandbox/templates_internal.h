@@ -11,7 +11,8 @@
 #define TEMPLATE_LOCK	".lock"
 #define TEMPLATE_FOLDER "%s/templates" /* of CACHE */
 
-/* about.json of the open folder.  ERR_NOT_FOUND or ERR_INVALID if it is none of ours. */
+/* about.json of the open folder.  ERR_NOT_FOUND or ERR_INVALID if it is none of ours, or the other
+ * files are not as they were when it was written: write it last. */
 int template_about_read(int dir_fd, struct template_about *ret_about, struct err *err);
 int template_about_write(int dir_fd, const struct template_about *about, struct err *err);
 

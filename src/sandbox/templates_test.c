@@ -97,13 +97,17 @@ static void test_life(void)
 static void test_distrust(void)
 {
 	char *about_path = path_in(keys[0], "about.json"), *ram = path_in(keys[0], "ram");
+	struct err err;
 
 	make(keys[0]);
 	CHECK(try_open(keys[0], 2000090) == ERR_NONE);
-	CHECK(try_open(keys[0], 2000110) == ERR_NOT_FOUND);
+	CHECK(try_open(keys[0], 2000110) == ERR_INVALID);
 	CHECK(chmod(ram, 0422) == 0);
 	CHECK(try_open(keys[0], 0) == ERR_NOT_FOUND);
-	CHECK(chmod(ram, 0400) == 0);
+	CHECK(chmod(ram, 0600) == 0 && truncate(ram, 8192) == 0);
+	CHECK(try_open(keys[0], 0) == ERR_INVALID);
+	CHECK(templates_remove(home, keys[0], &err) == 0);
+	make(keys[0]);
 	CHECK(truncate(about_path, 5) == 0);
 	CHECK(try_open(keys[0], 0) == ERR_INVALID);
 	CHECK(unlink(ram) == 0 && symlink("state", ram) == 0);
