@@ -58,6 +58,16 @@ enum {
 	/* the guest's network */
 	LIMIT_NET_BACKLOG = 1024, /* connections that wait to be accepted */
 
+	/* what a guest and its servers say, before it is judged */
+	LIMIT_DNS_UDP = 1232,	       /* an answer that no path cuts into fragments */
+	LIMIT_DNS_NAMES = 32768,       /* with a synthetic address at once */
+	LIMIT_TLS_HELLO = 64 * 1024,   /* bytes of a connection up to the end of its ClientHello */
+	LIMIT_HTTP_HEAD = 64 * 1024,   /* a request's or a response's lines before its body */
+	LIMIT_HTTP_LINE = 16 * 1024,   /* one of them */
+	LIMIT_HTTP_FIELDS = 128,       /* header fields of one head, or trailer fields of a body */
+	LIMIT_HTTP_CHUNK_LINE = 256,   /* the size of a chunk and its extensions */
+	LIMIT_HTTP_TRAILER = 8 * 1024, /* bytes of a body's trailer */
+
 	/* a policy */
 	LIMIT_POLICY_ENTRIES = 4096,	  /* of one kind */
 	LIMIT_POLICY_BYTES = 1024 * 1024, /* of a policy file and all that it includes */
