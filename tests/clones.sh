@@ -22,9 +22,16 @@ for program in /usr/bin/ssh-keygen /usr/bin/date; do
 	done
 done
 echo 'root:x:0:0:root:/root:/bin/sh' >tree/etc/passwd
-register keys '{}' "$(tree_layer tree)"
+layer=$(tree_layer tree)
+register keys '{}' "$layer"
 check "the template of an image with ssh-keygen" ml template create keys
 export MATCHLOCK_TEMPLATE_BUILD=0
+
+# An environment can decide what the command does that is run while a template is made.
+register other '{"env":{"BASH_FUNC_true%%":"() { echo x >/etc/motd; }"}}' "$layer"
+ml run --image other --timings=json -- true 2>"$work/err"
+is "$(level_of "$work/err")" "generic template" \
+	"an image of the same layers with another environment has no part in that template"
 
 # --- identity ---
 

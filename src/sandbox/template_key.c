@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* Keys of templates: see template_key.h.  A text is made of all parts, one a line, and digested. */
+/*
+ * Keys of templates: see template_key.h.  A text is made of all parts, one a line, and digested.
+ * What an image's author writes goes in with its length, so that no two images have the same text.
+ */
 #include "sandbox/template_key.h"
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/limits.h"
 #include "crypto/digest.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY_TEXT_MAX = 256 * 1024 };
+/* No guest could be told of a larger environment. */
+enum { KEY_TEXT_MAX = LIMIT_MESSAGE_TO_GUEST };
 
 /* Changed when the steps of a template's making change in a way that no file shows. */
 #define KEY_VERSION "matchlock template 1\n"
@@ -26,6 +31,11 @@ static int add_file(struct buf *text, const char *what, int fd, struct err *err)
 		   (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
 		   (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 	return 0;
+}
+
+static void add_text(struct buf *text, const char *what, const char *value)
+{
+	buf_printf(text, "%s %zu %s\n", what, value ? strlen(value) : 0, value ? value : "");
 }
 
 static int finish(const struct buf *text, char ret_key[TEMPLATE_KEY_SIZE], struct err *err)
@@ -57,11 +67,16 @@ int template_key_image(const struct template_of_image *of, char ret_key[TEMPLATE
 		       struct err *err)
 {
 	AUTO_BUF struct buf text = BUF_INIT(KEY_TEXT_MAX);
+	char *const *env = of->config->env;
 
-	buf_printf(&text, KEY_VERSION "generic %s\ndisk %lld\ncpus %g\nuser %s\ncwd %s\n",
-		   of->generic_key, (long long)of->disk_mb, of->cpus,
-		   of->config->user ? of->config->user : "",
-		   of->config->working_dir ? of->config->working_dir : "");
+	buf_printf(&text, KEY_VERSION "generic %s\ndisk %lld\ncpus %.17g\n", of->generic_key,
+		   (long long)of->disk_mb, of->cpus);
+	add_text(&text, "user", of->config->user);
+	add_text(&text, "cwd", of->config->working_dir);
+	/* The command that is run in its making has it: another image on the same layers could have
+	 * that do whatever it wants, and this one's sandboxes would start from the outcome. */
+	for (size_t i = 0; env && env[i]; i++)
+		add_text(&text, "env", env[i]);
 	for (size_t i = 0; i < of->disks->count; i++) {
 		if (add_file(&text, "disk", of->disks->vm[i].fd, err) < 0)
 			return -1;
