@@ -7,6 +7,7 @@ requires docker-registry skopeo busybox
 . "$(dirname "$0")/lib/matchlock.sh"
 
 blobs=$home/.cache/matchlock/images/blobs
+export MATCHLOCK_TEMPLATE_BUILD=0 # who makes a template holds the image's blobs
 
 # --- a registry, and images made of busybox and a file a layer ---
 port=$((20000 + $$ % 20000))

@@ -5,6 +5,7 @@
 requires qemu-system-x86_64 sqlite3
 . "$(dirname "$0")/lib/matchlock.sh"
 . "$(dirname "$0")/lib/store.sh"
+export MATCHLOCK_TEMPLATE_BUILD=0 # which would hold blobs, and make the merged one
 
 # Layer n of 1 to 29 adds a file, overwrites the one they all have, and takes away one of the layer
 # three below.

@@ -11,6 +11,7 @@
 #	port N			a port of this test, 0 to 19, not yet used by $open (0), $locked (1)
 
 blobs=$home/.cache/matchlock/images/blobs
+export MATCHLOCK_TEMPLATE_BUILD=0 # who makes a template holds the image's blobs
 port() {
 	echo $((20000 + $$ % 600 * 20 + $1))
 }
