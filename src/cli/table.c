@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A table on standard output: see table.h (reference: cli-and-rpc.md 5.3).  What a terminal would
+/* A table: see table.h (reference: cli-and-rpc.md 5.3).  What a terminal would
  * act on is shown as '?'. */
 #include "cli/table.h"
 
@@ -7,29 +7,28 @@
 #include "base/strv.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 8 };
+enum { COLUMNS_MAX = 12 };
 
-static void print_cell(const char *text, size_t width)
+static void print_cell(FILE *out, const char *text, size_t width)
 {
 	size_t len = strlen(text);
 
 	for (const char *c = text; *c; c++)
-		putchar((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+		putc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, out);
 	for (; len < width; len++)
-		putchar(' ');
+		putc(' ', out);
 }
 
-static void print_row(const char *const *cells, const size_t *widths, size_t columns)
+static void print_row(FILE *out, const char *const *cells, const size_t *widths, size_t columns)
 {
 	for (size_t i = 0; i < columns; i++)
-		print_cell(cells[i], i + 1 < columns ? widths[i] + 2 : 0);
-	putchar('\n');
+		print_cell(out, cells[i], i + 1 < columns ? widths[i] + 2 : 0);
+	putc('\n', out);
 }
 
-void table_print(const char *const *headers, size_t columns, char *const *cells)
+void table_write(FILE *out, const char *const *headers, size_t columns, char *const *cells)
 {
 	size_t widths[COLUMNS_MAX], count = strv_count(cells);
 
@@ -38,7 +37,12 @@ void table_print(const char *const *headers, size_t columns, char *const *cells)
 		widths[i] = strlen(headers[i]);
 	for (size_t i = 0; i < count; i++)
 		widths[i % columns] = MAX(widths[i % columns], strlen(cells[i]));
-	print_row(headers, widths, columns);
+	print_row(out, headers, widths, columns);
 	for (size_t i = 0; i < count; i += columns)
-		print_row((const char *const *)&cells[i], widths, columns);
+		print_row(out, (const char *const *)&cells[i], widths, columns);
+}
+
+void table_print(const char *const *headers, size_t columns, char *const *cells)
+{
+	table_write(stdout, headers, columns, cells);
 }

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STAT_SIZE = 4096, STAT_STATE = 3, STAT_STARTTIME = 22 };
+enum { STAT_SIZE = 4096, STAT_STATE = 3, STAT_UTIME = 14, STAT_STIME = 15, STAT_STARTTIME = 22 };
 
 /* The `field`-th field of a line of /proc/PID/stat.  The second is the name of the program in
  * parentheses, which may hold anything: counting starts behind its last parenthesis. */
@@ -37,15 +37,31 @@ static const char *stat_field(const char *line, int field)
 	return at;
 }
 
-static uint64_t stat_start_time(const char *line)
+static uint64_t stat_number(const char *line, int field)
+{
+	const char *at = stat_field(line, field);
+
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+void process_parse_stat(const char *line, struct process_stat *ret_stat)
 {
 	const char *state = stat_field(line, STAT_STATE);
-	const char *start = stat_field(line, STAT_STARTTIME);
 
+	*ret_stat = (struct process_stat){0};
 	/* A zombie has ended; it is only that its parent has not asked yet. */
-	if (!state || !start || strchr("ZXx", *state))
-		return 0;
-	return strtoull(start, NULL, 10);
+	if (!state || strchr("ZXx", *state))
+		return;
+	ret_stat->start = stat_number(line, STAT_STARTTIME);
+	ret_stat->cpu = stat_number(line, STAT_UTIME) + stat_number(line, STAT_STIME);
+}
+
+static uint64_t stat_start_time(const char *line)
+{
+	struct process_stat stat;
+
+	process_parse_stat(line, &stat);
+	return stat.start;
 }
 
 static int read_stat(pid_t pid, struct buf *line)

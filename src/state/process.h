@@ -11,6 +11,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What a line of /proc/PID/stat says of a process. */
+struct process_stat {
+	uint64_t
+		start; /* its start time, in ticks since the machine was started; 0: it has ended */
+	uint64_t cpu;  /* ticks that it has run, with what the kernel did for it */
+};
+void process_parse_stat(const char *line, struct process_stat *ret_stat);
+
 /* The start time of a process (field 22 of /proc/PID/stat); 0 if it does not exist or has ended. */
 uint64_t process_start_time(pid_t pid);
 
