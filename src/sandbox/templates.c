@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/path.h"
+#include "base/random.h"
 #include "base/strv.h"
 #include "state/lock_file.h"
 
@@ -56,6 +57,7 @@ int templates_open(const char *cache_home, const char *key, unsigned tsc_khz,
 		   struct template_files *ret_files, struct err *err)
 {
 	AUTO(template_about_done) struct template_about about = {0};
+	AUTO(template_files_close) struct template_files files = TEMPLATE_FILES_NONE;
 	AUTO_FREE char *folder = xasprintf(TEMPLATE_FOLDER, cache_home);
 	AUTO_FD int fd = -1;
 
@@ -65,8 +67,14 @@ int templates_open(const char *cache_home, const char *key, unsigned tsc_khz,
 		return err_set(err, ERR_INVALID,
 			       "template '%s' was made at %u kHz, this host runs at %u", key,
 			       about.tsc_khz, tsc_khz);
-	if (template_files_open(fd, ret_files, err) < 0)
+	if (template_files_open(fd, &files, err) < 0)
 		return -1;
+	/* Just now it was there; without it the guest would meet an empty disk that it does not
+	 * know. */
+	if (about.disk_mb > 0 && files.upper_fd < 0)
+		return err_set(err, ERR_NOT_FOUND, "template '%s' is being removed", key);
+	*ret_files = files;
+	files = (struct template_files)TEMPLATE_FILES_NONE;
 	/* For the least recently used; a read-only cache is no reason to start slowly. */
 	(void)utimensat(fd, TEMPLATE_ABOUT, NULL, 0);
 	return 0;
@@ -77,8 +85,11 @@ int templates_remove(const char *cache_home, const char *key, struct err *err)
 {
 	AUTO_FREE char *folder = xasprintf(TEMPLATE_FOLDER, cache_home);
 	AUTO_FREE char *path = path_join(folder, key);
-	AUTO_FREE char *aside = xasprintf("%s/.%s.removed-%d", folder, key, (int)getpid());
+	AUTO_FREE char *aside = NULL;
+	char suffix[9];
 
+	random_hex(suffix, 8); /* a killed one leaves its own */
+	aside = xasprintf("%s/.%s.%s", folder, key, suffix);
 	if (rename(path, aside) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "remove template '%s'", path);
 	return path_remove_tree(aside, err);

@@ -42,7 +42,7 @@ static void fill(struct template_draft *draft, const char *name, size_t len)
 	close(fd);
 }
 
-static void make(const char *key)
+static void make_of(const char *key, bool with_upper)
 {
 	struct template_draft *draft;
 	struct err err;
@@ -50,8 +50,15 @@ static void make(const char *key)
 	CHECK(template_draft_begin(home, key, 0, &draft, &err) == 0 && draft);
 	fill(draft, "ram", 65536);
 	fill(draft, "state", 4096);
+	if (with_upper)
+		fill(draft, "upper.ext4", 4096);
 	CHECK(template_draft_commit(draft, &about, &err) == 0);
 	template_draft_free(draft);
+}
+
+static void make(const char *key)
+{
+	make_of(key, true);
 }
 
 static char *path_in(const char *key, const char *name)
@@ -85,13 +92,16 @@ static void test_life(void)
 	make(keys[0]);
 	CHECK(template_draft_begin(home, keys[0], 0, &draft, &err) == 0 && !draft);
 	CHECK(templates_open(home, keys[0], 0, &files, &err) == 0);
-	CHECK(files.ram_fd >= 0 && files.state_fd >= 0 && files.upper_fd < 0);
+	CHECK(files.ram_fd >= 0 && files.state_fd >= 0 && files.upper_fd >= 0);
 	CHECK((fcntl(files.ram_fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
 	CHECK(templates_remove(home, keys[0], &err) == 0);
 	CHECK(pwrite(files.ram_fd, "x", 1, 0) < 0);
 	template_files_close(&files);
 	CHECK(templates_remove(home, keys[0], &err) == 0);
 	CHECK(try_open(keys[0], 0) == ERR_NOT_FOUND);
+	make_of(keys[0], false);
+	CHECK(try_open(keys[0], 0) == ERR_NOT_FOUND);
+	CHECK(templates_remove(home, keys[0], &err) == 0);
 }
 
 static void test_distrust(void)
@@ -154,6 +164,7 @@ static void test_prune(void)
 	CHECK(templates_prune(home, 0, &freed, &err) == 0);
 	fill(draft, "ram", 1);
 	fill(draft, "state", 1);
+	fill(draft, "upper.ext4", 1);
 	CHECK(template_draft_commit(draft, &about, &err) == 0);
 	template_draft_free(draft);
 	CHECK(try_open(keys[1], 0) == ERR_NONE);
