@@ -124,20 +124,32 @@ int template_draft_open(struct template_draft *draft, struct template_files *ret
 	return template_files_open(draft->dir_fd, ret_files, err);
 }
 
+/* After a crash of the host a file could be there without its content. */
+static int write_out(int dir_fd, const char *name, mode_t mode, struct err *err)
+{
+	AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
+		return err_sys(err, errno, "write a template's '%s' out", name);
+	return 0;
+}
+
 int template_draft_commit(struct template_draft *draft, const struct template_about *about,
 			  struct err *err)
 {
 	static const char *const files[] = {TEMPLATE_RAM, TEMPLATE_STATE, TEMPLATE_UPPER};
 
-	if (template_about_write(draft->dir_fd, about, err) < 0)
-		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (fchmodat(draft->dir_fd, files[i], 0400, 0) < 0 && errno != ENOENT)
-			return err_sys(err, errno, "protect a template's '%s'", files[i]);
+		if (write_out(draft->dir_fd, files[i], 0400, err) < 0)
+			return -1;
 	}
-	/* After a crash of the host a file could be there without its content. */
-	if (syncfs(draft->dir_fd) < 0)
-		return err_sys(err, errno, "write a template out");
+	if (template_about_write(draft->dir_fd, about, err) < 0 ||
+	    write_out(draft->dir_fd, TEMPLATE_ABOUT, 0600, err) < 0)
+		return -1;
+	if (fsync(draft->dir_fd) < 0)
+		return err_sys(err, errno, "write out '%s'", draft->path);
 	fault_point("template-written", 0);
 	if (rename(draft->path, draft->final_path) < 0)
 		return err_sys(err, errno, "name the template '%s'", draft->final_path);
