@@ -228,6 +228,12 @@ shape() {
 }
 is "$(shape ls -d /one):$(level_of "$work/err")" "/one:image template" "is used"
 is "$(rows '[.[] | select(.image == null)] | length')" 1 "both share the generic one"
+mkdir -p tree/etc/hosts
+register broken '{}' "$(tree_layer tree)"
+like "$(MATCHLOCK_TEMPLATE_BUILD=0 ml run --image broken -- true 2>&1)" '*/etc/hosts*' \
+	"an image that no guest can be set up with"
+is "$(rows '[.[] | select(.image == null)] | length')" 1 "costs no template"
+rm -r tree/etc
 mv tree/one tree/two
 changed=$(tree_layer tree)
 as_user sqlite3 "$store/metadata.db" "DELETE FROM images WHERE tag = 'shape';

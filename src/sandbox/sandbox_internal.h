@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One sandbox as its three files see it: sandbox.c (its life), start.c, stop.c. */
+/* One sandbox as its two files see it: sandbox.c (its life) and start.c. */
 #pragma once
 
 #include "base/proc.h"
@@ -21,6 +21,7 @@ struct start {
 	struct proc builder; /* of the generic template, while it is waited for */
 	uv_poll_t builder_poll;
 	bool building, built, booted_again;
+	bool refused[START_LEVELS]; /* by the guest: at fault is the template, or the sandbox */
 };
 
 struct sandbox {

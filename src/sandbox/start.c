@@ -6,10 +6,11 @@
  *
  * Happy path: accelerator -> keys -> template -> upper disk -> VM -> SETUP -> READY.
  * Failure modes: the guest refuses its set-up, does not answer in time, or the VM ends.  A template
- * that this happens to is dropped and the next level tried.  KVM that was chosen by measuring and
- * fails at every level is given up for TCG; a boot in emulation that does not answer, since a busy
- * host disturbed it, is begun again, once.  Whatever is wrong with templates as such (no space, no
- * permission) only makes the start slower.
+ * that this happens to is dropped and the next level tried; what refuses, only when a lower level
+ * does not: else the sandbox is at fault, by its image or its flags.  KVM that was chosen by
+ * measuring and fails at every level is given up for TCG; a boot in emulation that does not answer,
+ * since a busy host disturbed it, is begun again, once.  Whatever is wrong with templates as such
+ * (no space, no permission) only makes the start slower.
  */
 #include "sandbox/sandbox_internal.h"
 
@@ -47,8 +48,6 @@ static const char *const level_names[] = {
 	[START_GENERIC] = "generic template",
 	[START_COLD] = "cold boot",
 };
-
-static const char *const accel_names[] = {[ACCEL_KVM] = "kvm", [ACCEL_TCG] = "tcg"};
 
 static void on_machine_ended(void *ctx, const struct err *why);
 static void on_deadline(uv_timer_t *timer);
@@ -126,11 +125,21 @@ static void choose_level(struct sandbox *sandbox, enum start_level first)
 
 /* --- one try --- */
 
+/* They refused what another guest took. */
+static void remove_refusers(const struct sandbox *sandbox)
+{
+	for (size_t level = 0; level < START_COLD; level++) {
+		if (sandbox->start.refused[level])
+			remove_template(sandbox, sandbox->start.keys[level]);
+	}
+}
+
 static void on_ready(void *ctx, const struct agent_steps *steps)
 {
 	struct sandbox *sandbox = ctx;
 
 	timings_mark(sandbox->host.timings, "guest ready");
+	remove_refusers(sandbox);
 	for (size_t i = 0; i < steps->count; i++)
 		timings_guest(sandbox->host.timings, agent_step_name(steps->steps[i].step),
 			      steps->steps[i].us);
@@ -220,7 +229,10 @@ static bool drop_level(struct sandbox *sandbox, const struct err *why)
 	if (start->level == START_COLD)
 		return false;
 	log_warn("sandbox", "%s: %s: %s", sandbox->id, level_names[start->level], why->msg);
-	remove_template(sandbox, start->keys[start->level]);
+	if (why->code == ERR_INVALID)
+		start->refused[start->level] = true;
+	else
+		remove_template(sandbox, start->keys[start->level]);
 	choose_level(sandbox, start->level + 1);
 	return true;
 }
@@ -230,10 +242,12 @@ static void use_tcg(struct sandbox *sandbox)
 	AUTO(boot_files_close) struct boot_files files = BOOT_FILES_NONE;
 	struct err err;
 
+	disks_drop_upper(&sandbox->disks, sandbox->upper_path); /* keys are made without it */
 	sandbox->probe.accel = ACCEL_TCG;
 	snprintf(sandbox->probe.reason, sizeof(sandbox->probe.reason), "%s",
 		 "the VM ended under KVM");
 	memset(sandbox->start.keys, 0, sizeof(sandbox->start.keys));
+	memset(sandbox->start.refused, 0, sizeof(sandbox->start.refused));
 	if (!sandbox->request.no_template && boot_files_open(&files, &err) == 0 &&
 	    make_keys(sandbox, &files, &err) < 0)
 		log_warn("sandbox", "templates: %s", err.msg);
@@ -241,14 +255,16 @@ static void use_tcg(struct sandbox *sandbox)
 }
 
 /* Whether there is another way to start, which is then chosen.  What a guest with disks of the
- * user's refuses, such as a damaged one, no other guest would take. */
+ * user's refuses, such as a damaged one, no other guest would take; nor what one that was booted
+ * does. */
 static bool choose_next(struct sandbox *sandbox, const struct err *why)
 {
 	if (why->code == ERR_INVALID && sandbox->request.spec->disk_count > 0)
 		return false;
 	if (drop_level(sandbox, why))
 		return true;
-	if (sandbox->probe.accel == ACCEL_KVM && sandbox->request.accel == ACCEL_AUTO) {
+	if (why->code != ERR_INVALID && sandbox->probe.accel == ACCEL_KVM &&
+	    sandbox->request.accel == ACCEL_AUTO) {
 		log_warn("sandbox", "%s: KVM: %s; trying emulation", sandbox->id, why->msg);
 		use_tcg(sandbox);
 		return true;
@@ -310,7 +326,7 @@ static struct template_order order_of(const struct sandbox *sandbox, bool generi
 	return (struct template_order){
 		.image = spec->image,
 		.generic = generic,
-		.accel = accel_names[sandbox->probe.accel],
+		.accel = accel_name(sandbox->probe.accel),
 		.cpus = spec->cpus,
 		.memory_mb = spec->memory_mb,
 		.disk_size_mb = spec->disk_size_mb,
@@ -325,8 +341,8 @@ static void end_builder(struct sandbox *sandbox)
 		return;
 	start->building = false;
 	start->built = true;
+	uv_poll_stop(&start->builder_poll); /* before its descriptor goes */
 	proc_kill(&start->builder);
-	uv_poll_stop(&start->builder_poll);
 	uv_timer_stop(&sandbox->timer);
 }
 
