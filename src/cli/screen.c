@@ -36,11 +36,12 @@ int screen_open(struct err *err)
 	return fd_write_all(STDOUT_FILENO, enter, strlen(enter), "terminal", err);
 }
 
-/* The line at `text`, cut to `width` characters of one byte each. */
+/* The line at `text`, cut to `width` characters of one byte each.  What was there is erased before:
+ * a cursor behind a full line stands on its last character. */
 static void draw_line(struct buf *drawing, const char *text, size_t width)
 {
-	buf_put(drawing, text, MIN(strcspn(text, "\n"), width));
 	buf_puts(drawing, "\033[K");
+	buf_put(drawing, text, MIN(strcspn(text, "\n"), width));
 }
 
 int screen_draw(const char *text, struct err *err)
@@ -59,8 +60,9 @@ int screen_draw(const char *text, struct err *err)
 		text = strchr(text, '\n') + 1;
 	}
 	if (room < lines)
-		buf_printf(&drawing, "\r\n... and %zu more\033[K", lines - room);
-	buf_puts(&drawing, "\033[J");
+		buf_printf(&drawing, "\r\n\033[K... and %zu more", lines - room);
+	if (lines < size.rows)
+		buf_puts(&drawing, "\r\n\033[J");
 	if (buf_check(&drawing, "drawing", err) < 0)
 		return -1;
 	return fd_write_all(STDOUT_FILENO, drawing.ptr, drawing.len, "terminal", err);
