@@ -12,15 +12,15 @@
 
 static int parse(const char *text, struct host_service *ret_service, struct err *err)
 {
-	const char *equals = strchr(text, '=');
-	AUTO_FREE char *name = NULL, *host = NULL;
+	size_t name_len = strcspn(text, "=");
+	AUTO_FREE char *name = xstrndup(text, name_len);
+	AUTO_FREE char *host = NULL;
 
-	if (!equals)
+	if (text[name_len] == '\0')
 		return err_set(err, ERR_INVALID,
 			       "expected NAME=ADDRESS:PORT, such as db.internal=127.0.0.1:5432");
-	name = xstrndup(text, (size_t)(equals - text));
-	if (host_name_typed(name, false, ret_service->name, err) < 0 ||
-	    host_port_split(equals + 1, &host, &ret_service->port, err) < 0)
+	if (host_port_split(text + name_len + 1, &host, &ret_service->port, err) < 0 ||
+	    host_name_typed(name, false, ret_service->name, err) < 0)
 		return -1;
 	if (!ip_parse(host, &ret_service->ip))
 		return err_set(err, ERR_INVALID, "expected an IP address behind the '='");

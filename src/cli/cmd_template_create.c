@@ -123,10 +123,10 @@ int cmd_template_create(struct cli *cli, int argc ML_UNUSED, char **argv, struct
 		setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE);
 		alarm(BACKGROUND_S);
 	}
-	if (sandbox_spec_check(&options->spec, host_cpus(), err) < 0 ||
+	if (path_cache_home(&cache_home, err) < 0 ||
+	    sandbox_spec_check(&options->spec, host_cpus(), err) < 0 ||
 	    accel_parse(options->accel, &request.accel, err) < 0 ||
-	    path_cache_home(&cache_home, err) < 0 || store_open(cache_home, &store, err) < 0 ||
-	    store_find(store, argv[0], &image, err) < 0)
+	    store_open(cache_home, &store, err) < 0 || store_find(store, argv[0], &image, err) < 0)
 		return -1;
 	free(options->spec.image);
 	options->spec.image = xstrdup(argv[0]);

@@ -84,21 +84,25 @@ static int compose_command(struct run_options *options, char *const *words, stru
 	return quote_command(options->words, &options->command, err);
 }
 
+static int find_volume(const char *name, char **ret_path, struct err *err)
+{
+	AUTO_FREE char *cache_home = NULL;
+
+	if (path_cache_home(&cache_home, err) < 0)
+		return -1;
+	if (!*name)
+		return err_set(err, ERR_INVALID, "volume name is required after '@'");
+	return volume_find(cache_home, name, ret_path, err);
+}
+
 /* A path of the user's, or a volume's by its name. */
 static int find_disk(const char *source, char **ret_path, struct err *err)
 {
-	AUTO_FREE char *place = NULL;
-	AUTO_FREE char *path = NULL;
+	AUTO_FREE char *place = source[0] == '/' ? NULL : getcwd(NULL, 0);
+	AUTO_FREE char *path = place ? path_join(place, source) : xstrdup(source);
 
-	if (source[0] == '@') {
-		if (!source[1])
-			return err_set(err, ERR_INVALID, "volume name is required after '@'");
-		if (path_cache_home(&place, err) < 0)
-			return -1;
-		return volume_find(place, source + 1, ret_path, err);
-	}
-	place = source[0] == '/' ? NULL : getcwd(NULL, 0);
-	path = place ? path_join(place, source) : xstrdup(source);
+	if (source[0] == '@')
+		return find_volume(source + 1, ret_path, err);
 	if (access(path, F_OK) < 0)
 		return err_set(err, ERR_NOT_FOUND, "host path does not exist: %s", path);
 	*ret_path = STEAL(path);
