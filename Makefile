@@ -37,7 +37,7 @@ bench: all   ## the benchmarks, as ratios against peers
 fmt:     ## format the C files in place
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
 
-install: all   ## into PREFIX (/usr/local), below DESTDIR if that is set
+install: $(BUILD)/build.ninja   ## into PREFIX (/usr/local), below DESTDIR if that is set
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	@$(NINJA) --quiet
 	@meson install -C $(BUILD) --no-rebuild --quiet
