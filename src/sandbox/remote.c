@@ -12,6 +12,7 @@
 #include "sandbox/remote.h"
 
 #include "base/auto.h"
+#include "base/log.h"
 #include "sandbox/sandbox.h"
 #include "state/process.h"
 
@@ -71,9 +72,12 @@ int remote_stop(struct state *state, const struct sandbox_row *row, uint64_t gra
 {
 	AUTO_FD int supervisor = -1;
 
-	if (open_supervisor(row, &supervisor, err) < 0 ||
-	    state_set_stop_grace(state, row->id, grace_ms, err) < 0 ||
-	    process_signal(supervisor, SIGTERM, err) < 0)
+	if (open_supervisor(row, &supervisor, err) < 0)
+		return -1;
+	/* On a full disk a sandbox can be stopped all the same, with a grace of its own. */
+	if (state_set_stop_grace(state, row->id, grace_ms, err) < 0)
+		log_warn("sandbox", "%s: %s", row->id, err->msg);
+	if (process_signal(supervisor, SIGTERM, err) < 0)
 		return -1;
 	*ret_killed = !process_wait(supervisor, (int)grace_ms + ORDERLY_MS);
 	if (!*ret_killed)

@@ -38,12 +38,20 @@ enum {
 	ID_TRIES = 8,
 };
 
+/* Who keeps the database locked has kept us waiting once: that is enough. */
+static void history_failed(struct sandbox *sandbox, const struct err *err)
+{
+	log_warn("sandbox", "%s: history: %s", sandbox->id, err->msg);
+	sandbox->history_lost |= err->code == ERR_TIMEOUT;
+}
+
 void sandbox_set_phase(struct sandbox *sandbox, enum phase phase, const char *error)
 {
 	struct err err;
 
-	if (lifecycle_set_phase(sandbox->host.state, sandbox->id, phase, error, &err) < 0)
-		log_warn("sandbox", "%s: history: %s", sandbox->id, err.msg);
+	if (!sandbox->history_lost &&
+	    lifecycle_set_phase(sandbox->host.state, sandbox->id, phase, error, &err) < 0)
+		history_failed(sandbox, &err);
 	sandbox_fault_point(sandbox, phase_name(phase));
 }
 
@@ -56,9 +64,10 @@ static void set_cleanup(struct sandbox *sandbox, const char *step, const struct 
 {
 	struct err err;
 
-	if (lifecycle_set_cleanup(sandbox->host.state, sandbox->id, step,
+	if (!sandbox->history_lost &&
+	    lifecycle_set_cleanup(sandbox->host.state, sandbox->id, step,
 				  failed->code ? failed->msg : NULL, &err) < 0)
-		log_warn("sandbox", "%s: history: %s", sandbox->id, err.msg);
+		history_failed(sandbox, &err);
 }
 
 void sandbox_tell_ended(struct sandbox *sandbox, const struct err *why)

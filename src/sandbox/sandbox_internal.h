@@ -41,7 +41,8 @@ struct sandbox {
 	uv_timer_t timer; /* start deadline, then the end of the grace */
 	unsigned handles; /* that libuv holds after the close */
 	bool ready, stopping, told;
-	char *crash; /* why the VM ended unasked; NULL: it did not */
+	bool history_lost; /* another process kept the database locked: no more is written */
+	char *crash;	   /* why the VM ended unasked; NULL: it did not */
 };
 
 /* The history is for people: failing to write it must not fail the sandbox. */

@@ -20,6 +20,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "state/db.h"
 #include "state/process.h"
@@ -390,11 +391,26 @@ static int mark_crashed(struct state *state, const struct sandbox_rows *rows, st
 	return db_commit(&change, err);
 }
 
+/* What cannot be written down (a full disk, a database that is locked) is true all the same. */
+static int show_crashed(struct state *state, const char *id, const struct err *why,
+			struct sandbox_rows *ret_rows, struct err *err)
+{
+	log_warn("state", "crashed sandboxes: %s", why->msg);
+	if (read_rows(state, id, ret_rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ret_rows->count; i++) {
+		if (row_is_orphan(&ret_rows->rows[i]))
+			ret_rows->rows[i].status = SANDBOX_CRASHED;
+	}
+	return 0;
+}
+
 /* The rows as they are. */
 static int find_rows(struct state *state, const char *id, struct sandbox_rows *ret_rows,
 		     struct err *err)
 {
 	AUTO(sandbox_rows_done) struct sandbox_rows rows = {0};
+	struct err mark_err;
 	bool orphans = false;
 
 	if (read_rows(state, id, &rows, err) < 0)
@@ -402,8 +418,9 @@ static int find_rows(struct state *state, const char *id, struct sandbox_rows *r
 	for (size_t i = 0; i < rows.count; i++)
 		orphans |= row_is_orphan(&rows.rows[i]);
 	if (orphans)
-		return mark_crashed(state, &rows, err) < 0 ? -1
-							   : read_rows(state, id, ret_rows, err);
+		return mark_crashed(state, &rows, &mark_err) < 0
+			       ? show_crashed(state, id, &mark_err, ret_rows, err)
+			       : read_rows(state, id, ret_rows, err);
 	*ret_rows = rows;
 	rows = (struct sandbox_rows){0};
 	return 0;

@@ -72,7 +72,8 @@ int state_set_stop_grace(struct state *state, const char *id, uint64_t ms, struc
 int state_get_stop_grace(struct state *state, const char *id, uint64_t *ret_ms, struct err *err);
 
 /* Finds by id or name: ERR_NOT_FOUND "VM ID not found".  A `running` row whose supervisor is gone
- * is first changed to `crashed`, with the reason in its history. */
+ * is first changed to `crashed`, with the reason in its history; where that cannot be written (a
+ * full disk, a locked database) it reads as `crashed` all the same. */
 int state_get(struct state *state, const char *id, struct sandbox_row *ret_row, struct err *err);
 
 /* The same for all of them. */
