@@ -87,8 +87,7 @@ static void test_real(const char *folder)
 	} rows[] = {
 		{"curl", "named host.example.test 12 0"},
 		{"curl-address", "no name  12 0"},
-		{"go",
-		 "named go.example.test 12 0"}, /* a key share for the time of quantum computers */
+		{"go", "named go.example.test 12 0"}, /* with a key share of ML-KEM */
 		{"go-ech", "named public.test 12 1"},
 		{"java", "named localhost 12 0"},
 		{"openssl-tls12", "named www.example.test 0 0"},
