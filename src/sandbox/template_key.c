@@ -26,10 +26,11 @@ static int add_file(struct buf *text, const char *what, int fd, struct err *err)
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "stat the %s", what);
-	buf_printf(text, "%s %llu %llu %lld %lld.%09ld %lld.%09ld\n", what,
-		   (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
-		   (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-		   (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	/* Not the device: its number may change with each mount of a file system. */
+	buf_printf(text, "%s %llu %lld %lld.%09ld %lld.%09ld\n", what,
+		   (unsigned long long)st.st_ino, (long long)st.st_size,
+		   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec,
+		   st.st_ctim.tv_nsec);
 	return 0;
 }
 

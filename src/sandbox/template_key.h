@@ -2,7 +2,7 @@
 /*
  * The name of a template is a digest of everything that it depends on, so that another kernel,
  * guest-init, QEMU, image or flag is simply another name.  Files count by their identity on this
- * host (device, inode, size, times), not by their content: a change of content changes the times.
+ * host (inode, size, times), not by their content: a change of content changes the times.
  */
 #pragma once
 

@@ -90,8 +90,7 @@ int qemu_fingerprint(const struct vm_spec *spec, struct buf *text, struct err *e
 		return -1;
 	if (stat(program, &st) < 0)
 		return err_sys(err, errno, "stat '%s'", program);
-	buf_printf(text, "%ju %ju %jd", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
-		   (intmax_t)st.st_size);
+	buf_printf(text, "%ju %jd", (uintmax_t)st.st_ino, (intmax_t)st.st_size);
 	add_time(text, &st.st_mtim);
 	add_time(text, &st.st_ctim);
 	buf_printf(text, "\n");
