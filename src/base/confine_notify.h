@@ -17,6 +17,6 @@ struct confine_gift {
 enum { CONFINE_GIFT_PATH_MAX = 31 };
 
 /* Answers calls that wait at `notify_fd` (readable while one does), a few at a time, and does not
- * wait for others.  EACCES for any other path, for a path that cannot be read, and for a gift that cannot be
- * given. */
+ * wait for others.  EACCES for any other path, for a path that cannot be read, and for a gift that
+ * cannot be given. */
 void confine_notify_answer(int notify_fd, const struct confine_gift *gifts, size_t gift_count);
