@@ -30,7 +30,7 @@ static int bad(const char *name, struct err *err)
 	return err_set(err, ERR_PROTOCOL, "image worker: bad member '%s'", name);
 }
 
-/* A text member, malloc'ed; NULL where it is missing. */
+/* A text member, malloc'ed; NULL where it is missing, or empty, which is the same. */
 static int get_text(json_t *object, const char *name, char **ret_text, struct err *err)
 {
 	json_t *value = json_object_get(object, name);
@@ -39,7 +39,8 @@ static int get_text(json_t *object, const char *name, char **ret_text, struct er
 		return 0;
 	if (!json_is_string(value))
 		return bad(name, err);
-	*ret_text = xstrdup(json_string_value(value));
+	if (json_string_length(value) > 0)
+		*ret_text = xstrdup(json_string_value(value));
 	return 0;
 }
 
