@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib/tap.sh"
 . "$(dirname "$0")/lib/debian.sh"
 requires mmdebstrap unshare pivot_root dpkg-buildpackage dh lintian
+[ -n "${MATCHLOCK_SOAK:-}${MATCHLOCK_DEB:-}" ] || skip_all "takes minutes: make soak runs it"
 [ "$(id -u)" -eq 0 ] || skip_all "only root can set up a system"
 source=$(realpath "$(dirname "$0")/..")
 debian debian-12-fresh
