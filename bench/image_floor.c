@@ -57,13 +57,16 @@ int main(int argc, char **argv)
 {
 	static unsigned char in_bytes[IN_SIZE], out_bytes[OUT_SIZE];
 	static struct inflate_state gzip;
-	FILE *in_file = argc == 3 ? fopen(argv[1], "rb") : NULL;
-	FILE *out_file = argc == 3 ? fopen(argv[2], "wb") : NULL;
+	static FILE *in_file, *out_file; /* static: whatever fails ends the process */
 	EVP_MD_CTX *compressed = EVP_MD_CTX_new(), *tar = EVP_MD_CTX_new();
 	ZSTD_DStream *zstd = ZSTD_createDStream();
 	bool is_gzip;
 	size_t got;
 
+	if (argc == 3) {
+		in_file = fopen(argv[1], "rb");
+		out_file = fopen(argv[2], "wb");
+	}
 	check(in_file && out_file, "usage: image_floor LAYER OUT");
 	check(EVP_DigestInit(compressed, EVP_sha256()) && EVP_DigestInit(tar, EVP_sha256()),
 	      "digest");

@@ -122,7 +122,8 @@ static void empty_folder(int dir_fd)
 	DIR *dir = fdopendir(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	const struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
+	assert(dir);
+	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == 's') /* "sha256_..." */
 			unlinkat(dir_fd, entry->d_name, 0);
 		else
