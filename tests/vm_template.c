@@ -5,6 +5,9 @@
  * Then what must not be: a clone, or a program in QEMU's place
  * (ATTACK, tests/ram_attack.c), that alters the template; a broken template that starts; a
  * fingerprint that misses a difference.  Run by root it does all of it twice.
+ *
+ * Longer than other files, since the rig (a VM that is asked by hand-fed frames) serves this story
+ * alone and each part of the story needs the saved VM of the part before.
  */
 #include "base/alloc.h"
 #include "base/auto.h"

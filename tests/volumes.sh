@@ -27,20 +27,6 @@ with() {
 	call run --image matchlock/base --disk "$1" -- sh -c "$2"
 }
 
-# start ARG...: a `run` in the background, whose command says "up"; waits for that word.  $pid: the
-# supervisor, $id: the sandbox, $job: what to wait for.
-start() {
-	rm -f "$work/up"
-	mkfifo -m 666 "$work/up"
-	as_user sh -c 'out=$1; shift; echo $$ >"$HOME/pid"; exec "$@" >"$out" 2>"$HOME/err"' - \
-		"$work/up" "$ml" run --image matchlock/base "$@" &
-	job=$!
-	exec 5<"$work/up"
-	read -r word <&5
-	pid=$(cat "$home/pid")
-	id=$(ml list --json | jq -r ".[] | select(.pid == $pid).id")
-}
-
 # Whether the file system was unmounted: its journal is empty.
 clean() {
 	! dumpe2fs -h "$volumes/$1.ext4" 2>/dev/null | grep -q needs_recovery

@@ -52,6 +52,20 @@ base() {
 	ml run --image matchlock/base "$@"
 }
 
+# start ARG...: a `run` in the background, whose command says "up"; waits for that word.  $pid: the
+# supervisor, $id: the sandbox, $job: what to wait for.
+start() {
+	rm -f "$work/up"
+	mkfifo -m 666 "$work/up"
+	as_user sh -c 'out=$1; shift; echo $$ >"$HOME/pid"; exec "$@" >"$out" 2>"$HOME/err"' - \
+		"$work/up" "$ml" run --image matchlock/base "$@" &
+	job=$!
+	exec 5<"$work/up"
+	read -r word <&5
+	pid=$(cat "$home/pid")
+	id=$(ml list --json | jq -r ".[] | select(.pid == $pid).id")
+}
+
 # What a run may leave behind for half a minute: who makes its image's template.
 end_builders() {
 	local pids
