@@ -12,6 +12,8 @@
 #include "base/tap.h"
 #include "both_users.h"
 #include "vmm/vmm.h"
+#include "wire/agent.h"
+#include "wire/mux.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -126,13 +128,15 @@ static const char *status_of(int pid, const char *key)
 	return line + len + 1 + strspn(line + len + 1, "\t ");
 }
 
-/* Our filter is there from the start; QEMU adds its own when it has read its command line. */
-static void wait_for_filters(int pid)
+/* Until the agent has refused a command, since it knows no VM yet: by then QEMU has added its own
+ * filter to ours, and has read and closed whatever it opens while it starts. */
+static void wait_for_agent(const struct rig *rig)
 {
-	uint64_t end = clock_monotonic_ms() + DEADLINE_MS;
+	static const unsigned char open_exec[MUX_HEADER_SIZE] = {
+		1, [4] = MUX_OPEN, [5] = AGENT_EXEC};
 
-	while (atoi(status_of(pid, "Seccomp_filters")) < 2 && clock_monotonic_ms() < end)
-		usleep(20000);
+	CHECK(write(rig->channel, open_exec, sizeof(open_exec)) == sizeof(open_exec));
+	CHECK(poll(&(struct pollfd){rig->channel, POLLIN, 0}, 1, DEADLINE_MS) == 1);
 }
 
 static void check_privileges(int pid, unsigned uid)
@@ -256,10 +260,6 @@ static bool fd_expected(int number, const char *target)
 		return strncmp(target, "pipe:", 5) == 0;
 	if (number <= 4)
 		return strncmp(target, "socket:", 7) == 0;
-	/* What it opens by itself in its own root while it starts. */
-	if (strncmp(target, "/usr/share/", 11) == 0 || strcmp(target, "/kernel") == 0 ||
-	    strcmp(target, "/initramfs") == 0)
-		return true;
 	return strncmp(target, "anon_inode:", 11) == 0 ||
 	       strncmp(target, "/tmp/vm-confinement-", 20) == 0;
 }
@@ -305,7 +305,7 @@ static void check_jail(unsigned uid)
 		return;
 	}
 	pid = vmm_qemu.pid(rig.vm);
-	wait_for_filters(pid);
+	wait_for_agent(&rig);
 	check_privileges(pid, uid);
 	check_limits(pid);
 	check_namespaces(pid);
