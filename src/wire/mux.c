@@ -61,14 +61,18 @@ struct mux_stream *mux_stream_new(struct mux *mux, uint32_t id)
 
 	stream->mux = mux;
 	stream->id = id;
-	for (size_t i = 0; i < MUX_CHANNELS; i++) {
-		stream->half[i].send_credit = LIMIT_STREAM_CREDIT;
-		stream->half[i].recv_credit = LIMIT_STREAM_CREDIT;
-	}
+	mux_set_credit(stream, LIMIT_STREAM_CREDIT);
 	stream->next = *bucket;
 	*bucket = stream;
 	mux->stream_count++;
 	return stream;
+}
+
+void mux_set_credit(struct mux_stream *stream, uint32_t credit)
+{
+	stream->credit = credit;
+	for (size_t i = 0; i < MUX_CHANNELS; i++)
+		stream->half[i].send_credit = stream->half[i].recv_credit = credit;
 }
 
 void mux_set_blocked(struct mux_stream *stream, unsigned channel, bool blocked)
@@ -328,8 +332,8 @@ void mux_consumed(struct mux_stream *stream, unsigned channel, size_t len)
 	uint32_t le;
 
 	half->unreported += (uint32_t)len;
-	if (half->unreported < CREDIT_STEP || half->recv_ended || stream->local_closed ||
-	    stream->remote_closed)
+	if (half->unreported < stream->credit / CREDIT_PARTS || half->recv_ended ||
+	    stream->local_closed || stream->remote_closed)
 		return;
 	le = htole32(half->unreported);
 	half->recv_credit += half->unreported;

@@ -86,6 +86,10 @@ int mux_open(struct mux *mux, uint8_t kind, struct view request, const struct mu
 /* In `opened`: from now on `ops` are told. */
 void mux_accept(struct mux_stream *stream, const struct mux_stream_ops *ops, void *ctx);
 
+/* The stream's channels get this credit instead of LIMIT_STREAM_CREDIT: for streams of which there
+ * may be many.  Both sides say the same number, right after mux_open() and in `opened`. */
+void mux_set_credit(struct mux_stream *stream, uint32_t credit);
+
 /* Room for up to *ret_room (at least 1) bytes of DATA, to be filled at once and then committed: so
  * that read(2) puts them into the frame.  NULL when credit or queue is used up; `writable` tells.
  */

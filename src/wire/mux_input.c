@@ -83,8 +83,7 @@ static int frame_credit(struct mux *mux, struct mux_stream *stream, struct err *
 	uint32_t le, sum;
 
 	memcpy(&le, mux->payload.ptr, 4);
-	if (__builtin_add_overflow(half->send_credit, le32toh(le), &sum) ||
-	    sum > LIMIT_STREAM_CREDIT)
+	if (__builtin_add_overflow(half->send_credit, le32toh(le), &sum) || sum > stream->credit)
 		return breach(mux, err, "too much credit");
 	half->send_credit = sum;
 	if (half->blocked && sum > 0 && mux_output(mux).len <= BACKLOG_LOW) {

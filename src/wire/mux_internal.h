@@ -10,8 +10,8 @@ enum {
 	/* Data is accepted while less than this waits to be written. */
 	BACKLOG_MAX = 256 * 1024,
 	BACKLOG_LOW = 64 * 1024,
-	/* The receiver reports credit when this much has been passed on. */
-	CREDIT_STEP = LIMIT_STREAM_CREDIT / 4,
+	/* The receiver reports credit when this part of it has been passed on. */
+	CREDIT_PARTS = 4,
 };
 
 struct mux_half {	      /* one channel of a stream */
@@ -28,6 +28,7 @@ struct mux_stream {
 	uint32_t id;
 	const struct mux_stream_ops *ops; /* NULL once closed by us */
 	void *ctx;
+	uint32_t credit; /* of each channel, each way */
 	struct mux_half half[MUX_CHANNELS];
 	bool local_closed, remote_closed, dead;
 };

@@ -15,7 +15,8 @@ struct side {
 	struct buf messages;
 	struct buf request;
 	unsigned kind, ended, closed, writable;
-	bool hold; /* do not give credit back */
+	bool hold;	 /* do not give credit back */
+	uint32_t credit; /* for the stream that the peer opens; 0 = as it is */
 };
 
 static void on_data(void *ctx, unsigned channel, struct view bytes)
@@ -65,6 +66,8 @@ static void on_opened(void *ctx, struct mux_stream *stream, uint8_t kind, struct
 	side->kind = kind;
 	buf_put(&side->request, request.ptr, request.len);
 	mux_accept(stream, &stream_ops, side);
+	if (side->credit)
+		mux_set_credit(stream, side->credit);
 }
 
 static void on_output(void *ctx)
@@ -144,7 +147,7 @@ static void test_conversation(size_t piece)
 	side_done(&guest);
 }
 
-static void test_credit(void)
+static void test_credit(uint32_t credit)
 {
 	static char big[2 * LIMIT_STREAM_CREDIT];
 	struct side host, guest;
@@ -154,18 +157,20 @@ static void test_credit(void)
 	side_init(&host, MUX_HOST);
 	side_init(&guest, MUX_GUEST);
 	guest.hold = true;
+	guest.credit = credit;
 	CHECK(mux_open(host.mux, 1, VIEW_LIT(""), &stream_ops, &host, &host.stream, &err) == 0);
+	mux_set_credit(host.stream, credit);
 	while ((n = mux_send(host.stream, 0, big, sizeof(big) - sent)) > 0) {
 		sent += n;
 		CHECK(carry(&host, &guest, 65536, &err) == 0);
 	}
-	CHECK(sent == LIMIT_STREAM_CREDIT);
-	CHECK(guest.got[0].len == LIMIT_STREAM_CREDIT);
-	CHECK(host.writable == BIT(0));
+	CHECK(sent == credit);
+	CHECK(guest.got[0].len == credit);
+	CHECK(credit < LIMIT_STREAM_CREDIT || host.writable == BIT(0)); /* the queue held it */
 	host.writable = 0;
 	CHECK(mux_send(host.stream, 0, big, 1) == 0);
 	CHECK(mux_send(host.stream, 1, "other", 5) == 5);
-	mux_consumed(guest.stream, 0, LIMIT_STREAM_CREDIT);
+	mux_consumed(guest.stream, 0, credit);
 	CHECK(carry(&host, &guest, 65536, &err) == 0);
 	CHECK(carry(&guest, &host, 65536, &err) == 0);
 	CHECK(host.writable == BIT(0));
@@ -245,7 +250,10 @@ int main(void)
 	test_conversation(65536);
 
 	TEST("a channel stops at its credit, alone, and goes on when it is given back");
-	test_credit();
+	test_credit(LIMIT_STREAM_CREDIT);
+
+	TEST("or at the credit that both sides have agreed on");
+	test_credit(1000);
 
 	TEST("a peer that breaks a rule is cut off");
 	test_breaches();
