@@ -157,11 +157,17 @@ static int ll_allow_ports(int ruleset, const struct confine_spec *spec,
 	return 0;
 }
 
+/* What is taken away unless a rule gives it back. */
+static uint64_t ll_net_rights(const struct confine_spec *spec)
+{
+	return spec->any_port ? LL_NET_ALL & ~(uint64_t)LL_NET_CONNECT : LL_NET_ALL;
+}
+
 int confine_landlock(const struct confine_spec *spec, struct child_failure *failure)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LL_CREATE_RULESET_VERSION);
 	struct ll_ruleset attr = {.fs = ll_fs_rights(abi),
-				  .net = abi >= 4 ? LL_NET_ALL : 0,
+				  .net = abi >= 4 ? ll_net_rights(spec) : 0,
 				  .scope = abi >= 6 ? LL_SCOPE_ALL : 0};
 	AUTO_FD int ruleset = -1;
 
@@ -226,6 +232,7 @@ static uint32_t verdict_action(enum confine_verdict verdict)
 		return SCMP_ACT_ERRNO(ENOSYS);
 	case CONFINE_NOTIFY:
 		return SCMP_ACT_NOTIFY;
+	case CONFINE_ALLOW: /* has no rule */
 	case CONFINE_KILL:
 		break;
 	}
@@ -266,11 +273,22 @@ static int add_call(scmp_filter_ctx filter, const struct confine_call *call, str
 	return 0;
 }
 
-static int add_calls(scmp_filter_ctx filter, const struct confine_call *calls, size_t count,
-		     struct err *err)
+static bool is_allowed(const struct confine_spec *spec, const char *name)
+{
+	bool allowed = false;
+
+	for (size_t i = 0; i < spec->call_count; i++)
+		allowed = allowed || (spec->calls[i].verdict == CONFINE_ALLOW &&
+				      strcmp(spec->calls[i].name, name) == 0);
+	return allowed;
+}
+
+/* What the own table allows is left out of both, and so allowed. */
+static int add_calls(scmp_filter_ctx filter, const struct confine_spec *spec,
+		     const struct confine_call *calls, size_t count, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (add_call(filter, &calls[i], err) < 0)
+		if (!is_allowed(spec, calls[i].name) && add_call(filter, &calls[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -308,9 +326,9 @@ int confine_compile(const struct confine_spec *spec, struct sock_fprog *ret_prog
 	if (rc < 0)
 		return err_sys(err, -rc, "make a seccomp filter");
 	if (spec->common_calls &&
-	    add_calls(filter, confine_common_calls, confine_common_call_count, err) < 0)
+	    add_calls(filter, spec, confine_common_calls, confine_common_call_count, err) < 0)
 		return -1;
-	if (add_calls(filter, spec->calls, spec->call_count, err) < 0)
+	if (add_calls(filter, spec, spec->calls, spec->call_count, err) < 0)
 		return -1;
 	rc = seccomp_export_bpf(filter, fd);
 	if (rc < 0 || lseek(fd, 0, SEEK_SET) < 0)

@@ -45,6 +45,7 @@ enum confine_verdict {
 	CONFINE_ENOSYS, /* the C library then falls back to an older call */
 	CONFINE_KILL,	/* the whole process: no honest program does this */
 	CONFINE_NOTIFY, /* open, openat: wait for the parent's answer, base/confine_notify.h */
+	CONFINE_ALLOW,	/* although the common table denies it */
 };
 
 enum confine_when {
@@ -68,6 +69,7 @@ struct confine_spec {
 	bool keep_root;	       /* no private root; then symbolic links in `paths` are followed */
 	const uint16_t *ports; /* TCP ports that it may connect to (Landlock ABI 4); no other */
 	size_t port_count;
+	bool any_port; /* to all of them */
 	const struct confine_path *paths;
 	size_t path_count;
 	const struct confine_file *files;

@@ -94,6 +94,8 @@ enum {
 };
 
 /* What does not fit into an int. */
+#define LIMIT_AUDIT_BYTES     (UINT64_C(1) << 30)   /* of one audit; then the guest is cut off */
+#define LIMIT_GATEWAY_MEMORY  (UINT64_C(1) << 30)   /* data of a gateway process */
 #define LIMIT_TEMPLATES_BYTES (UINT64_C(4) << 30)   /* that the user's templates may take */
 #define LIMIT_IMAGE_UNPACKED  (UINT64_C(64) << 30)  /* bytes of an image's layers as tar */
 #define LIMIT_EROFS_IMAGE     (UINT64_C(128) << 30) /* bytes of an EROFS image */
