@@ -12,6 +12,7 @@ enum {
 	LIMIT_FRAME_TO_GUEST = 128 * 1024, /* payload of a DATA frame */
 	LIMIT_FRAME_TO_HOST = 32768 - 12,  /* with its header one write of the guest's driver */
 	LIMIT_STREAM_CREDIT = 1024 * 1024, /* unread bytes a stream's channel may hold */
+	LIMIT_SOCKET_CREDIT = 128 * 1024,  /* the same of a stream that carries a socket */
 	LIMIT_STREAMS = 1024,		   /* open at once on one channel */
 	LIMIT_MESSAGE_TO_HOST = 64 * 1024, /* one message of a (hostile) guest */
 	LIMIT_MESSAGE_TO_GUEST =
@@ -21,6 +22,11 @@ enum {
 	/* other commands at a sandbox's supervisor */
 	LIMIT_CONTROL_PACKET = 4096,
 	LIMIT_CONTROL_CLIENTS = 100, /* at once: each takes up to 8 descriptors of its 1024 */
+
+	/* ports of the host that lead into a sandbox */
+	LIMIT_LISTENERS = 256,	    /* of one `run` or `port-forward` */
+	LIMIT_FORWARDED = 1000,	    /* connections at once: leaves streams for commands */
+	LIMIT_FORWARD_QUEUE = 1024, /* connections of one port that wait to be accepted */
 
 	/* a command in the guest */
 	LIMIT_COMMAND = 128 * 1024 - 1, /* the one word that `sh -c` gets: MAX_ARG_STRLEN */
