@@ -27,6 +27,16 @@ void policy_spec_done(struct policy_spec *spec)
 	*spec = (struct policy_spec){0};
 }
 
+struct policy_spec policy_spec_copy(const struct policy_spec *spec)
+{
+	struct policy_spec copy = *spec;
+
+	copy.allow_hosts = strv_copy(spec->allow_hosts);
+	copy.allow_private = strv_copy(spec->allow_private);
+	copy.host_services = strv_copy(spec->host_services);
+	return copy;
+}
+
 static bool contains(char *const *list, const char *text)
 {
 	for (; list && *list; list++) {

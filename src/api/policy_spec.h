@@ -22,6 +22,9 @@ struct policy_spec {
 
 void policy_spec_done(struct policy_spec *spec);
 
+/* A copy of its own. */
+struct policy_spec policy_spec_copy(const struct policy_spec *spec);
+
 /* Adds entries to the list, which is a list from then on.  Blanks around them and blank ones are
  * dropped, as are those already there.  *ret_added (the caller's, NULL when empty) gets the new
  * ones in order.  One that is wrong, or more than LIMIT_POLICY_ENTRIES, adds nothing at all. */

@@ -64,6 +64,11 @@ enum {
 	/* the guest's network */
 	LIMIT_NET_BACKLOG = 1024, /* connections that wait to be accepted */
 
+	/* the gateway */
+	LIMIT_CONNECTIONS = 16384,	 /* of one guest at once */
+	LIMIT_ORDERS = 64 * 1024 * 1024, /* all that it is told: a policy of full size fits */
+	LIMIT_DNS_LIFETIME_MS = 3600 * 1000, /* a name keeps its unused address so long */
+
 	/* what a guest and its servers say, before it is judged */
 	LIMIT_DNS_UDP = 1232,	       /* an answer that no path cuts into fragments */
 	LIMIT_DNS_NAMES = 32768,       /* with a synthetic address at once */

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define AUDIT_FILE "audit.jsonl" /* of a sandbox's directory */
+
 struct audit;
 
 /* Members that are zero are left out of the line. */

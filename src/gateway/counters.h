@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#define COUNTERS_FILE "network.counters"
+
 /* Each is written by one thread only and read whole. */
 struct counters {
 	uint64_t sent, received; /* bytes of content from and to the guest, DNS left out */
