@@ -66,6 +66,8 @@ enum {
 
 	/* the gateway */
 	LIMIT_CONNECTIONS = 16384,	 /* of one guest at once */
+	LIMIT_TUNNEL_HELD = 256 * 1024,	 /* bytes read from one side that the other has to take */
+	LIMIT_PIPES = 16,		 /* of all tunnels, for splice() */
 	LIMIT_ORDERS = 64 * 1024 * 1024, /* all that it is told: a policy of full size fits */
 	LIMIT_DNS_LIFETIME_MS = 3600 * 1000, /* a name keeps its unused address so long */
 

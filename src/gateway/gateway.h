@@ -8,6 +8,7 @@
 
 struct audit;
 struct dns_pool;
+struct pipe_pool;
 struct policy;
 struct resolver;
 struct upstream;
@@ -20,6 +21,7 @@ struct gateway {
 	struct dns_pool *pool;	   /* which name the guest means by an address */
 	struct resolver *resolver; /* the host's names */
 	struct upstream *upstream; /* the way out */
+	struct pipe_pool *pipes;   /* of all tunnels */
 	struct audit *audit;
 	struct counters *counters; /* never NULL */
 };

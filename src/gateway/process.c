@@ -21,6 +21,7 @@
 #include "gateway/dns_server.h"
 #include "gateway/gateway.h"
 #include "gateway/orders.h"
+#include "gateway/pipe_pool.h"
 #include "gateway/resolver.h"
 #include "gateway/upstream.h"
 
@@ -118,6 +119,7 @@ static int build(struct process *process, const struct orders *orders, int *fds,
 	    upstream_new(gateway->loop, gateway->resolver, *orders->proxy ? orders->proxy : NULL,
 			 *orders->no_proxy ? orders->no_proxy : NULL, &gateway->upstream, err) < 0)
 		return -1;
+	gateway->pipes = pipe_pool_new();
 	gateway->pool = dns_pool_new(LIMIT_DNS_NAMES, LIMIT_DNS_LIFETIME_MS);
 	if (dns_server_open(gateway, take(fds, ORDERS_FD_UDP), &process->dns, err) < 0)
 		return -1;
@@ -219,6 +221,7 @@ static void end(struct process *process)
 		resolver_close(gateway->resolver);
 	uv_run(&process->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&process->loop);
+	pipe_pool_free(gateway->pipes);
 	dns_pool_free(gateway->pool);
 	policy_free(process->policy);
 	audit_close(gateway->audit);

@@ -5,6 +5,8 @@
  *
  * It may begin with an inspection: what the guest says first is shown to the owner before any of it
  * goes on, while the server's bytes (it may be the one who speaks first) already pass.
+ *
+ * The process must ignore SIGPIPE: splice() has no other way to get an error instead.
  */
 #pragma once
 
@@ -15,19 +17,20 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct pipe_pool;
 struct tunnel;
 
 enum tunnel_verdict { TUNNEL_MORE, TUNNEL_PASS, TUNNEL_STOP };
 
 struct tunnel_result {
-	uint64_t sent, received; /* bytes from and to the guest */
+	uint64_t sent, received; /* bytes of the guest to the server, and back: what was passed */
 	const char *error;	 /* NULL: both sides ended in order */
 };
 
 struct tunnel_owner {
-	/* All bytes of the guest so far, again with each new one.  STOP: the tunnel does nothing
-	 * more; the owner calls tunnel_take() or tunnel_close(), now or later.  NULL: no
-	 * inspection. */
+	/* All bytes of the guest so far, again with each new one.  After STOP the tunnel does
+	 * nothing more: tunnel_take() or tunnel_close() is to follow, the former not from in here.
+	 * A deadline is the owner's.  NULL: no inspection. */
 	enum tunnel_verdict (*inspect)(void *ctx, struct view bytes);
 	/* Both sockets are done with.  Called once; close the tunnel then. */
 	void (*ended)(void *ctx, const struct tunnel_result *result);
@@ -36,8 +39,11 @@ struct tunnel_owner {
 
 struct tunnel_spec {
 	int guest_fd, server_fd; /* connected, non-blocking; taken over */
-	struct view first; /* from the guest, read already: goes to the server first; copied */
-	uint64_t idle_ms;  /* without a byte either way until it is cut */
+	/* From the guest, read already: goes to the server first; copied.  At most
+	 * LIMIT_TUNNEL_HELD; none where there is an inspection. */
+	struct view first;
+	uint64_t idle_ms;	 /* without a byte either way until it is cut */
+	struct pipe_pool *pipes; /* NULL: none; slower for a lot of bytes */
 	struct counters *counters;
 };
 
@@ -45,8 +51,8 @@ int tunnel_open(uv_loop_t *loop, const struct tunnel_spec *spec, const struct tu
 		struct tunnel **ret_tunnel, struct err *err);
 
 /* After STOP: hands the sockets and the guest's bytes (appended to `first`) back; only
- * tunnel_close() may follow.  ERR_CONFLICT when a byte of the server is still on its way to the
- * guest: then the sockets stay, and go with the tunnel. */
+ * tunnel_close() may follow.  ERR_CONFLICT when the server has spoken or ended already: then the
+ * sockets stay, and go with the tunnel. */
 int tunnel_take(struct tunnel *tunnel, int *ret_guest_fd, int *ret_server_fd, struct buf *first,
 		struct err *err);
 
