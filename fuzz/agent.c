@@ -124,9 +124,21 @@ static int clock_set(struct view in, struct buf *out, struct err *err)
 	return 0;
 }
 
+static int connect_to(struct view in, struct buf *out, struct err *err)
+{
+	struct agent_connect connect = {0};
+
+	if (agent_connect_unpack(in, &connect, err) < 0)
+		return -1;
+	assert(connect.port > 0);
+	agent_connect_pack(out, &connect);
+	return 0;
+}
+
 /* In the order of fuzz/seeds.c. */
 static int (*const decoders[])(struct view in, struct buf *out, struct err *err) = {
-	setup, exec, failed, exited, signalled, resized, shut_down, steps, prepare, clock_set,
+	setup,	   exec,  failed,  exited,    signalled,  resized,
+	shut_down, steps, prepare, clock_set, connect_to,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -109,6 +109,8 @@ static void agent_seeds(void)
 	put_agent("prepare", 8, &message);
 	agent_clock_pack(&message, &(struct agent_clock){UINT64_C(1700000000000000000)});
 	put_agent("clock", 9, &message);
+	agent_connect_pack(&message, &(struct agent_connect){8080});
+	put_agent("connect", 10, &message);
 }
 
 static void control_seed(const char *name, const struct control_packet *packet)

@@ -3,10 +3,10 @@
  * The agent: one libuv loop on one thread, PID 1 of the VM.  It accepts streams of the control
  * channel (wire/agent.h), keeps the container and its commands, and ends the VM.
  *
- * Happy path: port, SETUP, any number of EXEC, SHUTDOWN.  PREPARE, before or after SETUP, brings it
- * back to where the next thing it hears is SETUP, on a channel that has no past: there it is saved.
- * The end: SIGTERM to all and the grace, then SIGKILL; the commands' last output; file systems
- * unmounted; DONE; reset.
+ * Happy path: port, SETUP, any number of EXEC and CONNECT, SHUTDOWN.  PREPARE, before or after
+ * SETUP, brings it back to where the next thing it hears is SETUP, on a channel that has no past:
+ * there it is saved. The end: SIGTERM to all and the grace, then SIGKILL; the commands' last
+ * output; file systems unmounted; DONE; reset.
  *
  * Failure modes: a failed SETUP is answered and the VM waits to be ended; a channel that breaks
  * (the host is gone) or a container that dies unasked end the VM, with a line on the console, after
@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "guest/connect.h"
 #include "guest/console.h"
 #include "guest/container.h"
 #include "guest/disks.h"
@@ -41,13 +42,14 @@ enum {
 	OUTPUT_DEADLINE_MS = 2000, /* for the host to take the last output */
 	DONE_DEADLINE_MS = 1000,
 	HIGHEST_PRIORITY = -20,
+	OPEN_FILES = 4096, /* those of commands, and of LIMIT_FORWARDED connections */
 };
 
 /* What streams are allowed when. */
 enum agent_state {
 	STATE_NEW,     /* SETUP, PREPARE */
 	STATE_FAILED,  /* none: what was set up halfway serves nobody */
-	STATE_READY,   /* EXEC, SHUTDOWN, PREPARE */
+	STATE_READY,   /* EXEC, CONNECT, SHUTDOWN, PREPARE */
 	STATE_STOPPING /* none: the container has been told to end */
 };
 
@@ -333,6 +335,11 @@ static void open_prepare(struct agent *agent, struct mux_stream *stream, struct 
 	channel_close(STEAL(agent->channel), open_channel, agent);
 }
 
+static void open_connect(struct agent *agent, struct mux_stream *stream, struct view request)
+{
+	connect_open(&agent->loop, stream, request);
+}
+
 /* Which kind may be opened in which state, and the answer if it may not. */
 static const struct {
 	enum agent_state state;
@@ -342,6 +349,7 @@ static const struct {
 	[AGENT_SETUP] = {STATE_NEW, open_setup, "the VM has been set up already"},
 	[AGENT_EXEC] = {STATE_READY, NULL, not_ready},
 	[AGENT_SHUTDOWN] = {STATE_READY, open_shutdown, not_ready},
+	[AGENT_CONNECT] = {STATE_READY, open_connect, not_ready},
 };
 
 static void on_opened(void *ctx, struct mux_stream *stream, uint8_t kind, struct view request)
@@ -383,11 +391,14 @@ static void open_channel(void *ctx)
 
 void agent_run(void)
 {
+	const struct rlimit files = {OPEN_FILES, OPEN_FILES};
 	struct agent *agent = xcalloc(1, sizeof(*agent));
 	struct err err;
 
 	prctl(PR_SET_NAME, "agent");
 	signal(SIGPIPE, SIG_IGN);
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		console_log("agent: limit of open files: %s", strerror(errno));
 	setup_kernel();
 	if (setup_open_random(&agent->random_fd, &err) < 0 ||
 	    port_open(GUEST_PORT, PORT_DEADLINE_MS, &agent->port, &err) < 0)

@@ -346,6 +346,24 @@ int agent_size_unpack(struct view bytes, struct agent_size *ret_size, struct err
 	return 0;
 }
 
+void agent_connect_pack(struct buf *buf, const struct agent_connect *connect)
+{
+	pack_u32(buf, connect->port);
+}
+
+int agent_connect_unpack(struct view bytes, struct agent_connect *ret_connect, struct err *err)
+{
+	struct unpack in = unpack_of(bytes);
+	struct agent_connect connect = {unpack_u16(&in)};
+
+	if (connect.port == 0)
+		in.failed = true;
+	if (unpack_done(&in, "connect message", err) < 0)
+		return -1;
+	*ret_connect = connect;
+	return 0;
+}
+
 void agent_shutdown_pack(struct buf *buf, const struct agent_shutdown *shutdown)
 {
 	pack_u32(buf, shutdown->grace_ms);

@@ -15,6 +15,8 @@
  *         terminal uses 0 and 1 only.  Answers: STARTED or FAILED, later EXITED, after the END of
  *         channels 1 and 2.  CLOSE by the host before EXITED cancels: the command's whole tree gets
  *         SIGTERM, and SIGKILL after the grace of the request.
+ * CONNECT a TCP connection to a port of the guest's 127.0.0.1, for wire/socket_relay.h, which says
+ *         what its channels are.  Answer: FAILED, or none.
  * SHUTDOWN  an orderly end: SIGTERM to all, unmount, sync, power off within the grace.  Answer:
  * DONE just before the power goes.
  */
@@ -29,7 +31,7 @@
 
 enum { AGENT_PROTOCOL = 2 };
 
-enum agent_kind { AGENT_SETUP = 1, AGENT_EXEC, AGENT_SHUTDOWN, AGENT_PREPARE };
+enum agent_kind { AGENT_SETUP = 1, AGENT_EXEC, AGENT_SHUTDOWN, AGENT_PREPARE, AGENT_CONNECT };
 
 enum agent_message {
 	/* guest to host */
@@ -140,6 +142,10 @@ struct agent_size {
 	uint16_t rows, cols;
 };
 
+struct agent_connect {
+	uint16_t port; /* not 0 */
+};
+
 struct agent_shutdown {
 	uint32_t grace_ms;
 };
@@ -176,6 +182,9 @@ int agent_signal_unpack(struct view bytes, uint32_t *ret_signal, struct err *err
 
 void agent_size_pack(struct buf *buf, const struct agent_size *size);
 int agent_size_unpack(struct view bytes, struct agent_size *ret_size, struct err *err);
+
+void agent_connect_pack(struct buf *buf, const struct agent_connect *connect);
+int agent_connect_unpack(struct view bytes, struct agent_connect *ret_connect, struct err *err);
 
 void agent_shutdown_pack(struct buf *buf, const struct agent_shutdown *shutdown);
 int agent_shutdown_unpack(struct view bytes, struct agent_shutdown *ret_shutdown, struct err *err);

@@ -82,6 +82,7 @@ static void test_small(void)
 	struct agent_exited exited;
 	struct agent_steps steps;
 	struct agent_clock clock;
+	struct agent_connect connect;
 	struct err err = {0};
 	uint32_t signal;
 
@@ -117,6 +118,12 @@ static void test_small(void)
 	agent_clock_pack(&buf, &(struct agent_clock){123456789012345});
 	CHECK(agent_clock_unpack(view(&buf), &clock, &err) == 0 &&
 	      clock.wall_ns == 123456789012345);
+	buf_clear(&buf);
+	agent_connect_pack(&buf, &(struct agent_connect){8080});
+	CHECK(agent_connect_unpack(view(&buf), &connect, &err) == 0 && connect.port == 8080);
+	buf_clear(&buf);
+	agent_connect_pack(&buf, &(struct agent_connect){0});
+	CHECK(agent_connect_unpack(view(&buf), &connect, &err) < 0);
 	buf_clear(&buf);
 	agent_signal_pack(&buf, 65);
 	CHECK(agent_signal_unpack(view(&buf), &signal, &err) < 0);
