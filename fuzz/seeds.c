@@ -125,6 +125,10 @@ static void control_seed(const char *name, const struct control_packet *packet)
 static void control_seeds(void)
 {
 	control_seed("exec", &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_EXEC}});
+	control_seed("forward",
+		     &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_FORWARD}});
+	control_seed("listen", &(struct control_packet){CONTROL_LISTEN, {.guest = {8080}}});
+	control_seed("note", &(struct control_packet){CONTROL_NOTE, {.failed = {1, (char *)"no"}}});
 	control_seed("signal", &(struct control_packet){CONTROL_SIGNAL, {.signal = 10}});
 	control_seed("resize", &(struct control_packet){CONTROL_RESIZE, {.size = {24, 80}}});
 	control_seed("failed", &(struct control_packet){CONTROL_FAILED,

@@ -177,10 +177,10 @@ def ask(data, fds=()):
         return sock.recv(4096)
 
 def refused(name, answer, text):
-    if answer[:1] != b"\4" or text not in answer:
+    if answer[:1] != b"\5" or text not in answer:
         sys.exit("%s: %r" % (name, answer))
 
-request = b"\1" + struct.pack("<HHB", int(sys.argv[2]), 1, 1)
+request = b"\1" + struct.pack("<HHB", int(sys.argv[2]), int(sys.argv[3]), 1)
 refused("garbage", ask(b"\xff" * 100), b"unknown type")
 refused("too long", ask(b"\1" * 5000), b"larger than")
 refused("another version", ask(b"\1\0\0\0\0\1"), b"another version")
@@ -198,9 +198,10 @@ idle = [connect() for _ in range(100)]
 refused("one too many", connect().recv(4096), b"no more are allowed")
 EOF
 protocol=$(sed -n 's/^enum { AGENT_PROTOCOL = \([0-9]*\).*/\1/p' "$src/wire/agent.h")
+control=$(sed -n 's/^\tCONTROL_PROTOCOL = \([0-9]*\).*/\1/p' "$src/wire/control.h")
 dir=$home/.matchlock/vms/$id
 check "garbage, too much and too many are refused with the reason" \
-	as_user /usr/bin/python3 "$work/hostile.py" "$dir" "$protocol"
+	as_user /usr/bin/python3 "$work/hostile.py" "$dir" "$protocol" "$control"
 if [ "$(id -u)" -eq 0 ]; then
 	like "$(python3 -c 'import socket, sys
 sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

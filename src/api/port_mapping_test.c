@@ -100,7 +100,7 @@ static void bad(void)
 	TEST("too many");
 	for (int i = 0; i <= LIMIT_LISTENERS; i++)
 		strv_add(&many, "80");
-	CHECK_STR(parsed(many, NULL), "more than 256 ports and addresses to listen at");
+	CHECK_STR(parsed(many, NULL), "more than 100 ports and addresses to listen at");
 }
 
 int main(void)

@@ -61,6 +61,22 @@ bool ip_from_sockaddr(const struct sockaddr *address, struct ip *ret_ip)
 	return true;
 }
 
+socklen_t ip_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ret_address)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+	*ret_address = (struct sockaddr_storage){0};
+	if (ip_is_v4(ip)) {
+		memcpy(&v4.sin_addr, ip->bytes + sizeof(v4_prefix), sizeof(v4.sin_addr));
+		memcpy(ret_address, &v4, sizeof(v4));
+		return sizeof(v4);
+	}
+	memcpy(&v6.sin6_addr, ip->bytes, sizeof(v6.sin6_addr));
+	memcpy(ret_address, &v6, sizeof(v6));
+	return sizeof(v6);
+}
+
 /* `ip` with the bits behind the first `bits` cleared. */
 static struct ip masked(const struct ip *ip, unsigned bits)
 {

@@ -32,6 +32,9 @@ void ip_format(const struct ip *ip, char ret_text[IP_TEXT]);
 /* The address of an AF_INET or AF_INET6 socket address; false for another family. */
 bool ip_from_sockaddr(const struct sockaddr *address, struct ip *ret_ip);
 
+/* The socket address of `ip`, AF_INET where it is an IPv4 address; returns its size. */
+socklen_t ip_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ret_address);
+
 bool ip_is_v4(const struct ip *ip);
 bool ip_equals(const struct ip *a, const struct ip *b);
 

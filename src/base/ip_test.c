@@ -119,6 +119,11 @@ static void check_sockets(void)
 	CHECK(ip_from_sockaddr((struct sockaddr *)&v6, &ip) && ip_parse("::1", &want) &&
 	      ip_equals(&ip, &want));
 	CHECK(!ip_from_sockaddr((struct sockaddr *)&other, &ip));
+	CHECK(ip_to_sockaddr(&want, 80, &other) == sizeof(v6) && other.ss_family == AF_INET6);
+	CHECK(ip_from_sockaddr((struct sockaddr *)&other, &ip) && ip_equals(&ip, &want));
+	CHECK(ip_parse("10.0.0.1", &want) && ip_to_sockaddr(&want, 80, &other) == sizeof(v4));
+	v4.sin_port = htons(80);
+	CHECK(memcmp(&other, &v4, sizeof(v4)) == 0);
 
 	TEST("this host has its loopback address");
 	CHECK(ip_host_list(&own, &count, &err) == 0);

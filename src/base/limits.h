@@ -24,7 +24,7 @@ enum {
 	LIMIT_CONTROL_CLIENTS = 100, /* at once: each takes up to 8 descriptors of its 1024 */
 
 	/* ports of the host that lead into a sandbox */
-	LIMIT_LISTENERS = 256,	    /* of one `run` or `port-forward` */
+	LIMIT_LISTENERS = 100,	    /* of one `run` or `port-forward` */
 	LIMIT_FORWARDED = 1000,	    /* connections at once: leaves streams for commands */
 	LIMIT_FORWARD_QUEUE = 1024, /* connections of one port that wait to be accepted */
 

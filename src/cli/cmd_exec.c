@@ -20,8 +20,6 @@
 #include "cli/complete.h"
 #include "cli/sandboxes.h"
 #include "cli/terminal.h"
-#include "sandbox/control_client.h"
-#include "sandbox/gc.h"
 #include "sandbox/session.h"
 #include "sandbox/stdio.h"
 
@@ -160,37 +158,6 @@ static int environment(const struct exec_options *options, const struct mode *mo
 	return 0;
 }
 
-/* --- the sandbox --- */
-
-static int connect_to(const char *word, char **ret_dir, int *ret_sock, struct err *err)
-{
-	AUTO(sandboxes_done) struct sandboxes sandboxes = {0};
-	AUTO(sandbox_row_done) struct sandbox_row row = {0};
-	AUTO_FREE char *dir = NULL;
-
-	if (sandboxes_open(&sandboxes, err) < 0)
-		return -1;
-	if (state_get(sandboxes.state, word, &row, err) < 0)
-		return err->code == ERR_NOT_FOUND ? err_wrap(err, "VM not found %.64s", word) : -1;
-	if (row.status != SANDBOX_RUNNING)
-		return err_set(err, ERR_CONFLICT, "VM %s is not running (status: %s)", row.id,
-			       sandbox_status_name(row.status));
-	if (gc_directory(sandboxes.home, row.id, &dir, err) < 0)
-		return -1;
-	if (control_connect(dir, ret_sock, err) < 0) {
-		if (err->code == ERR_NOT_FOUND)
-			return err_set(err, ERR_NOT_FOUND,
-				       "exec socket not found for %s (was it started with "
-				       "--rm=false?)",
-				       row.id);
-		return err->code == ERR_UNAVAILABLE
-			       ? err_set(err, ERR_CONFLICT, "VM %s has just ended", row.id)
-			       : -1;
-	}
-	*ret_dir = STEAL(dir);
-	return 0;
-}
-
 /* --- output that is kept until the end --- */
 
 static int spool_open(const char *dir, int *ret_fd, struct err *err)
@@ -267,7 +234,7 @@ static int run(struct cli *cli, const struct mode *mode, const char *word, struc
 	AUTO_FD int sock = -1;
 	int status;
 
-	if (connect_to(word, &dir, &sock, err) < 0)
+	if (sandboxes_connect(word, &dir, &sock, err) < 0)
 		return -1;
 	if ((mode->flags & AGENT_EXEC_TTY) && !isatty(STDIN_FILENO))
 		return err_set(err, ERR_INVALID, "-it requires a TTY");

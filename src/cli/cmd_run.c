@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * `matchlock run` (reference: cli-and-rpc.md 3): flags -> image -> command and environment; then
- * this process is the sandbox's supervisor (cli/supervisor.h), or with -d starts one.
- * Failure modes: wrong flags, in the reference's order; an image that cannot be had.
+ * `matchlock run` (reference: cli-and-rpc.md 3): flags -> image -> command and environment ->
+ * listeners of published ports; then this process is the sandbox's supervisor (cli/supervisor.h),
+ * or with -d starts one. Failure modes: wrong flags, in the reference's order; an image that cannot
+ * be had.
  */
 #include "cli/cmd_run.h"
 
@@ -18,6 +19,7 @@
 #include "cli/timings_out.h"
 #include "image/resolve.h"
 #include "image/store.h"
+#include "sandbox/listeners.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +60,7 @@ int cmd_run(struct cli *cli, int argc ML_UNUSED, char **argv, struct err *err)
 	AUTO(auto_timings)
 	struct timings *timings = options->timings != TIMINGS_OFF ? timings_new() : NULL;
 	struct supervisor_job job = {.options = options, .timings = timings, .waiter_fd = -1};
+	int status;
 
 	timings_mark(timings, "program loaded");
 	if (run_options_check(options, host_cpus(), err) < 0)
@@ -71,9 +74,12 @@ int cmd_run(struct cli *cli, int argc ML_UNUSED, char **argv, struct err *err)
 	if (run_options_resolve(options, argv, &image->config, err) < 0)
 		return -1;
 	timings_mark(timings, "image found");
-	if (options->detach)
-		return detach(options, image, err);
+	if (listeners_open(options->ports, options->port_count, &job.listeners, err) < 0)
+		return -1;
 	job.layers = image->layers;
 	job.image_config = &image->config;
-	return supervisor_run(&job, &cli->exit_code, err);
+	status = options->detach ? detach(options, job.listeners, image, err)
+				 : supervisor_run(&job, &cli->exit_code, err);
+	listeners_close(job.listeners, options->port_count);
+	return status;
 }

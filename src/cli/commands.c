@@ -12,6 +12,7 @@
 #include "cli/cmd_list.h"
 #include "cli/cmd_log.h"
 #include "cli/cmd_policy_check.h"
+#include "cli/cmd_port_forward.h"
 #include "cli/cmd_prune.h"
 #include "cli/cmd_pull.h"
 #include "cli/cmd_rm.h"
@@ -233,6 +234,26 @@ static const struct cli_command root_commands[] = {
 		.options_done = exec_options_done,
 		.complete = sandboxes_offer_ids,
 		.run = cmd_exec,
+	},
+	{
+		.name = "port-forward",
+		.operands = "<id> [LOCAL_PORT:]REMOTE_PORT ...",
+		.summary = "let programs of this host connect to ports of a sandbox",
+		.text = "Listens at ports of this host, by default at 127.0.0.1 only, and connects "
+			"whoever connects there to the TCP port of the same number, or to "
+			"REMOTE_PORT, of the sandbox's 127.0.0.1. The sandbox needs no network "
+			"for it. LOCAL_PORT 0 is any that is free; an address may stand in front, "
+			"as in 0.0.0.0:8080:80. It goes on until Ctrl-C or until the sandbox "
+			"ends.",
+		.examples = "  matchlock port-forward web 8080:80\n"
+			    "  matchlock port-forward --address 0.0.0.0,:: web 8080:80 5432\n",
+		.min_args = 2,
+		.max_args = CLI_ANY,
+		.options = port_forward_flags,
+		.options_size = sizeof(struct port_forward_options),
+		.options_done = port_forward_options_done,
+		.complete = sandboxes_offer_ids,
+		.run = cmd_port_forward,
 	},
 	{
 		.name = "list",

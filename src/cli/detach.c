@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/sealed.h"
+#include "cli/forwarding.h"
 #include "cli/run_handover.h"
 #include "cli/supervisor.h"
 #include "image/store.h"
@@ -28,28 +29,26 @@
 
 enum { ANSWER_BYTES = 1024, ANSWER_READY = 'r', ANSWER_FAILED = 'f' };
 
-/* Of the supervisor; the locks of the image follow. */
-enum { HANDOVER_FD = 3, ANSWER_FD, LOCKS_FD };
+/* Of the supervisor; then come its listeners and the locks of the image. */
+enum { HANDOVER_FD = 3, ANSWER_FD, LISTENERS_FD };
 
 /* --- who starts it --- */
 
-static int start(int handover_fd, int answer_fd, const struct image *image, struct proc *ret_proc,
-		 struct err *err)
+static int start(const int *first, size_t first_count, const struct image *image,
+		 struct proc *ret_proc, struct err *err)
 {
 	AUTO_FREE char *program = NULL;
-	AUTO_FREE int *fds = xcalloc(2 + image->layer_count, sizeof(*fds));
+	AUTO_FREE int *fds = xcalloc(first_count + image->layer_count, sizeof(*fds));
 	struct proc_spec spec = PROC_SPEC_INIT;
 
 	if (path_program(&program, err) < 0)
 		return -1;
-	fds[0] = handover_fd;
-	fds[1] = answer_fd;
-	for (size_t i = 0; i < image->layer_count; i++)
-		fds[2 + i] = image->locks[i];
+	memcpy(fds, first, first_count * sizeof(*fds));
+	memcpy(fds + first_count, image->locks, image->layer_count * sizeof(*fds));
 	spec.argv = (char *[]){program, (char *)"__supervise", NULL};
 	spec.env = environ;
 	spec.fds = fds;
-	spec.fd_count = 2 + image->layer_count;
+	spec.fd_count = first_count + image->layer_count;
 	spec.new_session = true;
 	spec.detached = true;
 	return proc_start(&spec, ret_proc, err);
@@ -83,9 +82,11 @@ static int read_answer(int fd, struct proc *supervisor, struct err *err)
 	return 0;
 }
 
-int detach(const struct run_options *options, const struct image *image, struct err *err)
+int detach(const struct run_options *options, const int *listeners, const struct image *image,
+	   struct err *err)
 {
 	AUTO_BUF struct buf handover = BUF_INIT(RUN_HANDOVER_BYTES);
+	AUTO_FREE int *fds = xcalloc(2 + options->port_count, sizeof(*fds));
 	struct proc supervisor = PROC_INIT;
 	AUTO_FD int handover_fd = -1;
 	AUTO_FD int ours = -1;
@@ -99,10 +100,15 @@ int detach(const struct run_options *options, const struct image *image, struct 
 		return -1;
 	ours = pair[0];
 	theirs = pair[1];
-	if (start(handover_fd, theirs, image, &supervisor, err) < 0)
+	fds[0] = handover_fd;
+	fds[1] = theirs;
+	memcpy(fds + 2, listeners, options->port_count * sizeof(*fds));
+	if (start(fds, 2 + options->port_count, image, &supervisor, err) < 0)
 		return -1;
 	close(STEAL_FD(theirs));
 	status = read_answer(ours, &supervisor, err);
+	if (status == 0)
+		forwarding_print(options->ports, options->port_count);
 	auto_close_(&supervisor.pidfd);
 	return status;
 }
@@ -130,6 +136,7 @@ int cmd_supervise(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, st
 {
 	AUTO_BUF struct buf bytes = BUF_INIT(RUN_HANDOVER_BYTES);
 	AUTO(run_handover_done) struct run_handover handover = {0};
+	AUTO_FREE int *listeners = NULL;
 	bool answered = false;
 	struct supervisor_job job = {
 		.options = &handover.options,
@@ -142,13 +149,16 @@ int cmd_supervise(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, st
 
 	if (sealed_read(HANDOVER_FD, &bytes, "the sandbox's options", err) < 0)
 		return err_wrap(err, "started by `run -d` only");
-	if (close_range(LOCKS_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ||
+	if (close_range(LISTENERS_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ||
 	    fd_set_cloexec(ANSWER_FD, true, err) < 0)
 		return err_sys(err, errno, "protect descriptors");
 	close(HANDOVER_FD);
 	status = run_handover_unpack((struct view){bytes.ptr, bytes.len}, &handover, err);
 	buf_done(&bytes);
 	job.layers = handover.layers;
+	job.listeners = listeners = xcalloc(handover.options.port_count, sizeof(*listeners));
+	for (size_t i = 0; i < handover.options.port_count; i++)
+		listeners[i] = LISTENERS_FD + (int)i;
 	if (status == 0)
 		status = supervisor_run(&job, &cli->exit_code, err);
 	if (status < 0 && !answered)

@@ -191,6 +191,24 @@ const struct cli_option run_flags[] = {
 		.offset = FIELD(spec.no_network),
 	},
 	{
+		.name = "publish",
+		.letter = 'p',
+		.metavar = "[address:][local:]remote",
+		.help = "let programs of this host connect to a TCP port of the sandbox's "
+			"127.0.0.1, at the same port here, at LOCAL, or with 0 at any that is free "
+			"(repeatable)",
+		.type = &cli_array,
+		.offset = FIELD(publish),
+	},
+	{
+		.name = "address",
+		.metavar = "ip",
+		.help = "addresses of this host at which --publish listens, instead of 127.0.0.1 "
+			"(list, repeatable)",
+		.type = &cli_list,
+		.offset = FIELD(address),
+	},
+	{
 		.name = "privileged",
 		.help = "do not limit capabilities and system calls inside the sandbox",
 		.type = &cli_bool,
@@ -257,6 +275,9 @@ void run_options_done(void *options)
 	strv_free(run->add_host);
 	strv_free(run->label);
 	strv_free(run->disk);
+	strv_free(run->publish);
+	strv_free(run->address);
+	free(run->ports);
 	strv_free(run->words);
 	strv_free(run->environment);
 	*run = (struct run_options){0};

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/limits.h"
 #include "base/strv.h"
 #include "wire/pack.h"
 
@@ -14,7 +15,7 @@
 #include <string.h>
 
 /* A member that is new is handed over too, or the detached sandbox silently lacks it. */
-_Static_assert(sizeof(struct sandbox_spec) == 160 && sizeof(struct run_options) == 296,
+_Static_assert(sizeof(struct sandbox_spec) == 160 && sizeof(struct run_options) == 328,
 	       "hand the new members over as well, then count them here");
 
 static void pack_double(struct buf *buf, double value)
@@ -91,6 +92,28 @@ static void unpack_disks(struct unpack *in, struct sandbox_spec *spec)
 	}
 }
 
+/* Whose listeners the supervisor gets as descriptors, in this order. */
+static void pack_ports(struct buf *buf, const struct run_options *options)
+{
+	pack_u32(buf, (uint32_t)options->port_count);
+	for (size_t i = 0; i < options->port_count; i++)
+		pack_u32(buf, options->ports[i].guest_port);
+}
+
+static void unpack_ports(struct unpack *in, struct run_options *options)
+{
+	const uint32_t count = unpack_u32(in);
+
+	if (count > LIMIT_LISTENERS) {
+		in->failed = true;
+		return;
+	}
+	options->ports = xcalloc(count, sizeof(*options->ports));
+	options->port_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		options->ports[i].guest_port = (uint16_t)unpack_u32(in);
+}
+
 static void pack_spec(struct buf *buf, const struct sandbox_spec *spec)
 {
 	pack_str(buf, spec->image);
@@ -143,6 +166,7 @@ void run_handover_pack(struct buf *buf, const struct run_options *options, char 
 	pack_strv(buf, options->words);
 	pack_str(buf, options->command);
 	pack_strv(buf, options->environment);
+	pack_ports(buf, options);
 	pack_strv(buf, layers);
 	pack_image_config(buf, image_config);
 }
@@ -164,6 +188,7 @@ int run_handover_unpack(struct view bytes, struct run_handover *ret_handover, st
 	options->words = unpack_strv(&in);
 	options->command = unpack_str(&in);
 	options->environment = unpack_strv(&in);
+	unpack_ports(&in, options);
 	handover.layers = unpack_strv(&in);
 	unpack_image_config(&in, &handover.image_config);
 	if (unpack_done(&in, "handed over options", err) < 0)

@@ -45,6 +45,10 @@ static void fill(struct run_options *options)
 	options->words = strv_copy(list);
 	options->command = xstrdup("a 'b c'");
 	options->environment = strv_copy(list);
+	options->port_count = 2;
+	options->ports = xcalloc(2, sizeof(*options->ports));
+	options->ports[0].guest_port = 80;
+	options->ports[1].guest_port = 65535;
 }
 
 int main(void)
@@ -62,6 +66,7 @@ int main(void)
 	CHECK(run_handover_unpack((struct view){buf.ptr, buf.len}, &got, &err) == 0);
 	CHECK_STR(got.options.command, "a 'b c'");
 	CHECK_STR(got.layers[1], "/blobs/top");
+	CHECK(got.options.port_count == 2 && got.options.ports[1].guest_port == 65535);
 	CHECK(got.options.spec.cpus == 0.1 && got.options.graceful_shutdown_ns == 5);
 
 	TEST("and each member in its place");

@@ -173,6 +173,13 @@ static int add_labels(struct run_options *options, struct err *err)
 	return 0;
 }
 
+static int read_ports(struct run_options *options, struct err *err)
+{
+	free(STEAL(options->ports));
+	return port_mappings_parse(options->publish, options->address, &options->ports,
+				   &options->port_count, err);
+}
+
 static int read_template_build(struct run_options *options, struct err *err)
 {
 	static const char name[] = "MATCHLOCK_TEMPLATE_BUILD";
@@ -199,6 +206,8 @@ int run_options_resolve(struct run_options *options, char *const *words,
 		return err_wrap(err, "invalid environment variable");
 	if (map_hosts(options, err) < 0)
 		return err_wrap(err, "invalid add-host mapping");
+	if (read_ports(options, err) < 0)
+		return -1;
 	if (add_labels(options, err) < 0)
 		return err_wrap(err, "invalid label");
 	return 0;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "api/image_config.h"
+#include "api/port_mapping.h"
 #include "api/sandbox_spec.h"
 #include "base/err.h"
 #include "cli/cli.h"
@@ -35,16 +36,18 @@ struct run_options {
 	char *entrypoint;
 	bool entrypoint_set;
 	char *workdir, *user;
-	char **env, **env_file, **add_host, **label, **disk;
+	char **env, **env_file, **add_host, **label, **disk, **publish, **address;
 	int64_t graceful_shutdown_ns;
 	char *accel; /* "auto", "kvm", "tcg" */
 	bool no_template, no_template_build;
 	enum timings_format timings;
 
 	/* by run_options_resolve() */
-	char **words;	    /* entrypoint and command; NULL with an empty command */
-	char *command;	    /* the words quoted for `sh -c`; "" with an empty command */
-	char **environment; /* the image's and the user's variables, each name once */
+	char **words;		    /* entrypoint and command; NULL with an empty command */
+	char *command;		    /* the words quoted for `sh -c`; "" with an empty command */
+	char **environment;	    /* the image's and the user's variables, each name once */
+	struct port_mapping *ports; /* of --publish and --address */
+	size_t port_count;
 };
 
 extern const struct cli_option run_flags[];
@@ -55,7 +58,7 @@ void run_options_done(void *options);
 int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err);
 
 /* Composes the command from the operands `words` (NULL-ended) and the image's config, reads --env
- * and --env-file, finds the files of --disk, checks --add-host, and fills the rest of the options
- * and the spec. MATCHLOCK_TEMPLATE_BUILD=0 is --no-template-build. */
+ * and --env-file, finds the files of --disk, checks --add-host and --publish, and fills the rest of
+ * the options and the spec. MATCHLOCK_TEMPLATE_BUILD=0 is --no-template-build. */
 int run_options_resolve(struct run_options *options, char *const *words,
 			const struct image_config *image, struct err *err);

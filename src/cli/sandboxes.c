@@ -9,6 +9,8 @@
 #include "base/auto.h"
 #include "base/path.h"
 #include "cli/complete.h"
+#include "sandbox/control_client.h"
+#include "sandbox/gc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +108,35 @@ json_t *sandboxes_to_json(const struct sandbox_row *row)
 	hide_secrets(config);
 	json_object_set_new(object, "config", config ? config : json_null());
 	return object;
+}
+
+int sandboxes_connect(const char *word, char **ret_dir, int *ret_sock, struct err *err)
+{
+	AUTO(sandboxes_done) struct sandboxes sandboxes = {0};
+	AUTO(sandbox_row_done) struct sandbox_row row = {0};
+	AUTO_FREE char *dir = NULL;
+
+	if (sandboxes_open(&sandboxes, err) < 0)
+		return -1;
+	if (state_get(sandboxes.state, word, &row, err) < 0)
+		return err->code == ERR_NOT_FOUND ? err_wrap(err, "VM not found %.64s", word) : -1;
+	if (row.status != SANDBOX_RUNNING)
+		return err_set(err, ERR_CONFLICT, "VM %s is not running (status: %s)", row.id,
+			       sandbox_status_name(row.status));
+	if (gc_directory(sandboxes.home, row.id, &dir, err) < 0)
+		return -1;
+	if (control_connect(dir, ret_sock, err) < 0) {
+		if (err->code == ERR_NOT_FOUND)
+			return err_set(err, ERR_NOT_FOUND,
+				       "exec socket not found for %s (was it started with "
+				       "--rm=false?)",
+				       row.id);
+		return err->code == ERR_UNAVAILABLE
+			       ? err_set(err, ERR_CONFLICT, "VM %s has just ended", row.id)
+			       : -1;
+	}
+	*ret_dir = STEAL(dir);
+	return 0;
 }
 
 void sandboxes_offer_ids(struct cli_candidates *candidates)

@@ -36,5 +36,9 @@ int sandboxes_all(struct sandboxes *sandboxes, bool running, sandboxes_act *act,
  * without the values of secrets. */
 json_t *sandboxes_to_json(const struct sandbox_row *row);
 
+/* Connects to the supervisor of the sandbox that `word` names, and gives its directory, malloc'ed.
+ * ERR_NOT_FOUND, ERR_CONFLICT: there is no such sandbox, or it does not run. */
+int sandboxes_connect(const char *word, char **ret_dir, int *ret_sock, struct err *err);
+
 /* Offers ids and names to the shell; nothing is created for it. */
 void sandboxes_offer_ids(struct cli_candidates *candidates);

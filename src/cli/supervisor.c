@@ -16,10 +16,12 @@
 #include "base/path.h"
 #include "base/strv.h"
 #include "base/timings.h"
+#include "cli/forwarding.h"
 #include "cli/terminal.h"
 #include "cli/timings_out.h"
 #include "sandbox/control.h"
 #include "sandbox/gc.h"
+#include "sandbox/ports.h"
 #include "sandbox/relay.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/vm_log.h"
@@ -28,8 +30,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
+
+/* All of LIMIT_FORWARDED and LIMIT_CONTROL_CLIENTS, and more than what else there is. */
+enum { WANTED_FDS = 4096 };
 
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -56,6 +62,7 @@ struct supervisor {
 	struct sandbox *sandbox;
 	struct relay *relay;
 	struct control *control;
+	struct ports *ports;
 	const char *started_by;
 	enum step step;
 	bool cancelled;
@@ -195,6 +202,39 @@ static int command_start(struct supervisor *self, struct err *err)
 			  on_command_ended, self, &self->relay, err);
 }
 
+/* --- its ports --- */
+
+/* Not into the screen of a command that has the terminal. */
+static void on_forward_failed(void *ctx, const char *reason)
+{
+	struct supervisor *self = ctx;
+	AUTO_FREE char *line = xasprintf(FORWARDING_ERROR "\n", reason);
+
+	if (is_detached(self) || has_terminal(self))
+		vm_log_write(sandbox_log(self->sandbox), view_of(line));
+	else
+		fputs(line, stderr);
+}
+
+static int publish(struct supervisor *self, struct err *err)
+{
+	const struct run_options *options = self->options;
+	struct port_group *group;
+
+	if (options->port_count == 0)
+		return 0;
+	group = port_group_open(self->ports, on_forward_failed, self);
+	for (size_t i = 0; i < options->port_count; i++) {
+		if (port_group_listen(group, self->job->listeners[i], options->ports[i].guest_port,
+				      err) < 0)
+			return -1;
+		self->job->listeners[i] = -1;
+	}
+	if (!is_detached(self))
+		forwarding_print(options->ports, options->port_count);
+	return 0;
+}
+
 /* --- the sandbox --- */
 
 static void print_help(const char *id)
@@ -211,6 +251,11 @@ static void on_ready(void *ctx)
 	struct err err;
 
 	control_serve(self->control);
+	if (publish(self, &err) < 0) {
+		fail(self, &err, NULL);
+		sandbox_stop(self->sandbox);
+		return;
+	}
 	if (is_detached(self)) {
 		uv_poll_stop(&self->waiter);
 		self->job->ready(self->job->ctx, sandbox_id(self->sandbox));
@@ -235,6 +280,7 @@ static void on_sandbox_ended(void *ctx, const struct err *why)
 	terminal_restore();
 	relay_close(STEAL(self->relay));
 	control_close(STEAL(self->control));
+	ports_close(STEAL(self->ports));
 	self->step = ENDED;
 	uv_stop(&self->loop);
 }
@@ -264,6 +310,7 @@ static int start(struct supervisor *self, const char *state_home, struct err *er
 		.loop = &self->loop,
 		.state_home = state_home,
 		.sandbox = self->sandbox,
+		.ports = self->ports = ports_new(&self->loop, self->sandbox),
 		.spec = self->spec,
 	};
 
@@ -300,6 +347,7 @@ static int run_sandbox(struct supervisor *self, const struct sandbox_host *host,
 	self->started_by = sandbox_start_level(self->sandbox);
 	timings_mark(self->job->timings, "VM ended");
 	control_close(STEAL(self->control));
+	ports_close(STEAL(self->ports));
 	if (sandbox_close(STEAL(self->sandbox), err) < 0)
 		fail(self, err, NULL);
 	timings_mark(self->job->timings, "cleaned up");
@@ -310,6 +358,17 @@ static int run_sandbox(struct supervisor *self, const struct sandbox_host *host,
 }
 
 /* --- the process's side --- */
+
+/* Each connection into the guest takes one; where fewer are allowed fewer are accepted. */
+static void allow_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= WANTED_FDS)
+		return;
+	files.rlim_cur = MIN(files.rlim_max, WANTED_FDS);
+	setrlimit(RLIMIT_NOFILE, &files);
+}
 
 static void handles_open(struct supervisor *self)
 {
@@ -408,6 +467,7 @@ int supervisor_run(const struct supervisor_job *job, int *ret_exit_code, struct 
 
 	if (!has_terminal(&self))
 		signal(SIGTTOU, SIG_IGN); /* a client's terminal is no reason to be stopped */
+	allow_descriptors();
 	handles_open(&self);
 	status = run_with_state(&self, err);
 	handles_close(&self);

@@ -13,6 +13,7 @@ struct supervisor_job {				 /* all borrowed */
 	char *const *layers;			 /* of the image, base first */
 	const struct image_config *image_config; /* as the image has it */
 	struct timings *timings;		 /* NULL: nobody asks */
+	int *listeners; /* one for each of options->ports; becomes -1 when it is taken over */
 
 	/* Detached: what is to be said goes to the VM's log.  `ready` is called when the guest is;
 	 * until then the end of the peer of the socket `waiter_fd` gives the sandbox up. */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "sandbox/control_client.h"
 #include "sandbox/gc.h"
+#include "sandbox/ports.h"
 #include "sandbox/relay.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ static const struct {
 	int (*start)(struct connection *connection, struct err *err);
 } kinds[CONTROL_KINDS] = {
 	[CONTROL_EXEC] = {4, control_exec},
+	[CONTROL_FORWARD] = {0, control_forward},
 };
 
 const struct control_host *connection_host(const struct connection *connection)
@@ -97,6 +99,7 @@ static void connection_close(struct connection *connection)
 		return;
 	unlink_connection(connection);
 	relay_close(STEAL(connection->relay)); /* lets go of the descriptors at once */
+	port_group_close(STEAL(connection->forwards));
 	uv_close((uv_handle_t *)&connection->poll, on_connection_gone);
 	close(STEAL_FD(connection->fd));
 	while (connection->fd_count > 0)
@@ -126,10 +129,14 @@ static int start_request(struct connection *connection, enum control_kind kind, 
 	return kinds[kind].start(connection, err);
 }
 
-/* What may follow a request. */
+/* What may follow a request.  The descriptors are taken over. */
 static int follow_up(struct connection *connection, const struct control_packet *packet,
-		     struct err *err)
+		     const int *fds, size_t fd_count, struct err *err)
 {
+	if (connection->forwards && packet->type == CONTROL_LISTEN && fd_count == 1)
+		return control_forward_listen(connection, fds[0], &packet->guest, err);
+	while (fd_count > 0)
+		close(fds[--fd_count]);
 	if (connection->relay && packet->type == CONTROL_SIGNAL)
 		relay_signal(connection->relay, (int)packet->signal);
 	else if (connection->relay && packet->type == CONTROL_RESIZE)
@@ -143,15 +150,13 @@ static int follow_up(struct connection *connection, const struct control_packet 
 static int take_packet(struct connection *connection, struct control_packet *packet, const int *fds,
 		       size_t fd_count, struct err *err)
 {
-	if (packet->type == CONTROL_REQUEST && connection->fd_count == 0) {
-		for (size_t i = 0; i < fd_count; i++)
-			connection->fds[i] = fds[i];
-		connection->fd_count = fd_count;
-		return start_request(connection, packet->kind, err);
-	}
+	if (packet->type != CONTROL_REQUEST || connection->asked)
+		return follow_up(connection, packet, fds, fd_count, err);
 	for (size_t i = 0; i < fd_count; i++)
-		close(fds[i]);
-	return follow_up(connection, packet, err);
+		connection->fds[i] = fds[i];
+	connection->fd_count = fd_count;
+	connection->asked = true;
+	return start_request(connection, packet->kind, err);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

@@ -13,11 +13,13 @@
 #include <uv.h>
 
 struct control;
+struct ports;
 
 struct control_host { /* borrowed, must outlive it */
 	uv_loop_t *loop;
 	const char *state_home;
 	struct sandbox *sandbox;
+	struct ports *ports;
 	const struct sandbox_spec *spec; /* what commands get that do not say otherwise */
 };
 

@@ -41,6 +41,23 @@ int control_connect(const char *vm_dir, int *ret_sock, struct err *err)
 	return 0;
 }
 
+int control_request_forward(int sock, const int *listeners, const struct port_mapping *mappings,
+			    size_t count, struct err *err)
+{
+	const struct control_packet packet = {CONTROL_REQUEST, {.kind = CONTROL_FORWARD}};
+
+	if (control_send(sock, &packet, NULL, 0, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const struct control_packet listen = {CONTROL_LISTEN,
+						      {.guest = {mappings[i].guest_port}}};
+
+		if (control_send(sock, &listen, &listeners[i], 1, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int control_request_exec(int sock, const struct agent_exec *exec, const int stdio[3],
 			 struct err *err)
 {

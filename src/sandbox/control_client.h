@@ -2,6 +2,7 @@
 /* The other end of sandbox/control.h: requests to a sandbox that another process owns. */
 #pragma once
 
+#include "api/port_mapping.h"
 #include "base/err.h"
 #include "wire/agent.h"
 
@@ -13,6 +14,11 @@ void control_address(int dir_fd, struct sockaddr_un *ret_address);
 /* Connects to the supervisor of the sandbox whose directory is `vm_dir`.  ERR_NOT_FOUND: there is
  * no socket; ERR_UNAVAILABLE: nobody listens any more. */
 int control_connect(const char *vm_dir, int *ret_sock, struct err *err);
+
+/* Asks for connections into the guest, from listening sockets to its ports; they stay the caller's
+ * to close. */
+int control_request_forward(int sock, const int *listeners, const struct port_mapping *mappings,
+			    size_t count, struct err *err);
 
 /* Asks for a command on the descriptors `stdio` (input, output, error output), which stay the
  * caller's. */

@@ -67,9 +67,13 @@ static int start(struct connection *connection, const struct agent_exec *exec, s
 		.out_fd = connection->fds[OUTPUT],
 		.err_fd = connection->fds[ERROR_OUTPUT],
 	};
+	struct mux *mux = sandbox_mux(host->sandbox);
 
-	return relay_open(host->loop, sandbox_mux(host->sandbox), exec, &io, on_ended, connection,
-			  &connection->relay, err);
+	if (!mux)
+		return err_set(err, ERR_UNAVAILABLE, "the sandbox has ended");
+
+	return relay_open(host->loop, mux, exec, &io, on_ended, connection, &connection->relay,
+			  err);
 }
 
 int control_exec(struct connection *connection, struct err *err)

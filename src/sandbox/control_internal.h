@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* One client's connection as control.c (socket, connections) and control_exec.c (a request) see it.
+/* One client's connection as control.c (socket, connections) and the files of the requests see it.
  */
 #pragma once
 
 #include "sandbox/control.h"
 #include "wire/control.h"
 
+struct port_group;
 struct relay;
 
 struct connection {
@@ -15,7 +16,9 @@ struct connection {
 	uv_poll_t poll;
 	int fds[CONTROL_FDS_MAX]; /* of the request, ours to close */
 	size_t fd_count;
-	struct relay *relay; /* of EXEC */
+	bool asked;		     /* its request has come */
+	struct relay *relay;	     /* of EXEC */
+	struct port_group *forwards; /* of FORWARD */
 };
 
 const struct control_host *connection_host(const struct connection *connection);
@@ -25,3 +28,9 @@ void connection_answer(struct connection *connection, const struct control_packe
 
 /* Starts the command; its end answers the client. */
 int control_exec(struct connection *connection, struct err *err);
+
+/* Begins to forward, with the first listener that comes. */
+int control_forward(struct connection *connection, struct err *err);
+/* One more listener; `fd` is taken over. */
+int control_forward_listen(struct connection *connection, int fd, const struct agent_connect *guest,
+			   struct err *err);

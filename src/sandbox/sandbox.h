@@ -70,7 +70,8 @@ int sandbox_create(const struct sandbox_host *host, const struct sandbox_request
 int sandbox_start(struct sandbox *sandbox, struct err *err);
 
 const char *sandbox_id(const struct sandbox *sandbox);
-struct mux *sandbox_mux(struct sandbox *sandbox); /* from `ready` until `ended` */
+/* From `ready` until `ended`; NULL once the guest is lost, which may be some time before. */
+struct mux *sandbox_mux(struct sandbox *sandbox);
 struct vm_log *sandbox_log(struct sandbox *sandbox);
 
 /* With what it runs, and why not with KVM ("" with KVM or when it was asked for). */

@@ -29,10 +29,14 @@ void control_pack(struct buf *buf, const struct control_packet *packet)
 		agent_size_pack(buf, &packet->size);
 		break;
 	case CONTROL_FAILED:
+	case CONTROL_NOTE:
 		agent_failed_pack(buf, &packet->failed);
 		break;
 	case CONTROL_EXITED:
 		pack_u32(buf, packet->exit_code);
+		break;
+	case CONTROL_LISTEN:
+		agent_connect_pack(buf, &packet->guest);
 		break;
 	}
 }
@@ -79,9 +83,12 @@ static int unpack_content(struct view bytes, struct control_packet *packet, stru
 	case CONTROL_RESIZE:
 		return agent_size_unpack(bytes, &packet->size, err);
 	case CONTROL_FAILED:
+	case CONTROL_NOTE:
 		return agent_failed_unpack(bytes, &packet->failed, err);
 	case CONTROL_EXITED:
 		return unpack_exited(bytes, &packet->exit_code, err);
+	case CONTROL_LISTEN:
+		return agent_connect_unpack(bytes, &packet->guest, err);
 	}
 	return err_set(err, ERR_PROTOCOL, "control message: unknown type %u",
 		       (unsigned)packet->type);
@@ -102,7 +109,7 @@ int control_unpack(struct view bytes, struct control_packet *ret_packet, struct 
 
 void control_packet_done(struct control_packet *packet)
 {
-	if (packet->type == CONTROL_FAILED)
+	if (packet->type == CONTROL_FAILED || packet->type == CONTROL_NOTE)
 		agent_failed_done(&packet->failed);
 	*packet = (struct control_packet){0};
 }

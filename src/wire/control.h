@@ -4,7 +4,8 @@
  * (SOCK_SEQPACKET: one packet a message).  One connection is one request:
  *
  *	client		REQUEST with descriptors, as many and in the order that its kind wants
- *	client		SIGNAL, RESIZE, as often as it likes
+ *	client		SIGNAL, RESIZE, LISTEN, as often as it likes
+ *	supervisor	NOTE, as often as there is something to tell
  *	supervisor	EXITED, or FAILED with the reason; then the connection is closed
  *
  * A client that closes the connection gives its request up.
@@ -12,6 +13,10 @@
  * EXEC	a command in the guest.  Descriptors: a struct agent_exec in sealed memory (base/sealed.h),
  *	standard input, output and error.  The supervisor reads and writes those three itself.  An
  *	empty user or directory is the sandbox's, env is added to the sandbox's.
+ *
+ * FORWARD	connections into the guest.  No descriptors; each LISTEN brings a listening TCP
+ *	socket, which is the supervisor's from then on, and the guest's port that it leads to.
+ *	NOTE tells of a connection that was not possible.  It ends with the client or the sandbox.
  */
 #pragma once
 
@@ -24,20 +29,22 @@
 #define CONTROL_SOCKET "control.sock"
 
 enum {
-	CONTROL_PROTOCOL = 1,
+	CONTROL_PROTOCOL = 2,
 	CONTROL_FDS_MAX = 4, /* descriptors of one packet */
 };
 
-enum control_kind { CONTROL_EXEC = 1, CONTROL_KINDS };
+enum control_kind { CONTROL_EXEC = 1, CONTROL_FORWARD, CONTROL_KINDS };
 
 enum control_type {
 	/* client to supervisor */
 	CONTROL_REQUEST = 1,
 	CONTROL_SIGNAL, /* for the command's process group */
 	CONTROL_RESIZE, /* of the command's terminal */
+	CONTROL_LISTEN, /* with a socket */
 	/* supervisor to client */
 	CONTROL_FAILED,
 	CONTROL_EXITED,
+	CONTROL_NOTE,
 };
 
 struct control_packet {
@@ -46,8 +53,9 @@ struct control_packet {
 		enum control_kind kind;	    /* REQUEST */
 		uint32_t signal;	    /* SIGNAL */
 		struct agent_size size;	    /* RESIZE */
-		struct agent_failed failed; /* FAILED */
+		struct agent_failed failed; /* FAILED, NOTE */
 		uint32_t exit_code;	    /* EXITED: 0..255 */
+		struct agent_connect guest; /* LISTEN */
 	};
 };
 

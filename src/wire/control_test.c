@@ -44,6 +44,14 @@ static void every_type(void)
 	CHECK(out.type == CONTROL_FAILED && out.failed.exit_code == 127);
 	CHECK_STR(out.failed.text, "no?[31m");
 	control_packet_done(&out);
+	through(&(struct control_packet){CONTROL_NOTE, {.failed = {1, (char *)"refused"}}}, &out);
+	CHECK(out.type == CONTROL_NOTE);
+	CHECK_STR(out.failed.text, "refused");
+	control_packet_done(&out);
+	through(&(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_FORWARD}}, &out);
+	CHECK(out.type == CONTROL_REQUEST && out.kind == CONTROL_FORWARD);
+	through(&(struct control_packet){CONTROL_LISTEN, {.guest = {8080}}}, &out);
+	CHECK(out.type == CONTROL_LISTEN && out.guest.port == 8080);
 }
 
 static void refused(void)
@@ -59,11 +67,11 @@ static void refused(void)
 	CHECK(strstr(err.msg, "another version") != NULL);
 
 	TEST("unknown types, kinds and exit codes are refused");
-	CHECK(control_unpack(VIEW_LIT("\x09"), &out, &err) < 0);
+	CHECK(control_unpack(VIEW_LIT("\x0a"), &out, &err) < 0);
 	buf_clear(&buf);
 	control_pack(&buf, &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_KINDS}});
 	CHECK(control_unpack((struct view){buf.ptr, buf.len}, &out, &err) < 0);
-	CHECK(control_unpack(VIEW_LIT("\5\0\1\0\0"), &out, &err) < 0);
+	CHECK(control_unpack(VIEW_LIT("\6\0\1\0\0"), &out, &err) < 0);
 }
 
 static void over_a_socket(void)
