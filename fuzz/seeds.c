@@ -58,6 +58,7 @@ static void agent_setup_seed(struct buf *message)
 		.hostname = (char *)"vm-0a1b2c3d",
 		.privileged = true,
 		.cpu_quota_us = 50000,
+		.mtu = 1500,
 		.dns = dns,
 		.hosts = hosts,
 		.disk_count = ARRAY_SIZE(disks),

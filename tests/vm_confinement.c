@@ -72,6 +72,7 @@ static int rig_start(struct rig *rig, int initramfs_fd, struct err *err)
 				     .initramfs_fd = initramfs_fd,
 				     .disks = rig->disks,
 				     .disk_count = DISKS,
+				     .net_fd = -1,
 				     .channel_fd = channel[1],
 				     .console_fd = console[1],
 				     .stderr_fd = complaints[1]};

@@ -117,7 +117,8 @@ static struct vm_spec spec_of(enum vm_begin begin, const struct saved *saved)
 				.memory_mb = MEMORY_MB,
 				.kernel_fd = -1,
 				.initramfs_fd = -1,
-				.slots = vm_slots(DISKS)};
+				.slots = vm_slots(DISKS),
+				.net_fd = -1};
 }
 
 /* Starts it with new channel, console and complaints. */

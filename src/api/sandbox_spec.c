@@ -8,6 +8,7 @@
 #include "api/env.h"
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/guest_net.h"
 #include "base/strv.h"
 #include "base/text.h"
 
@@ -29,6 +30,7 @@ void sandbox_spec_init(struct sandbox_spec *spec)
 		.memory_mb = SPEC_MEMORY_MB,
 		.disk_size_mb = SPEC_DISK_SIZE_MB,
 		.timeout_s = SPEC_TIMEOUT_S,
+		.mtu = SPEC_MTU,
 		.hostname = xstrdup(""),
 	};
 }
@@ -118,6 +120,16 @@ void sandbox_spec_add_disk(struct sandbox_spec *spec, struct disk_mount *mount)
 	*mount = (struct disk_mount){0};
 }
 
+static int check_mtu(int64_t mtu, struct err *err)
+{
+	if (mtu <= 0)
+		return err_set(err, ERR_INVALID, "--mtu must be > 0");
+	if (mtu < NET_MTU_MIN || mtu > NET_MTU_MAX)
+		return err_set(err, ERR_INVALID, "--mtu must be %d to %d, not %lld", NET_MTU_MIN,
+			       NET_MTU_MAX, (long long)mtu);
+	return 0;
+}
+
 static int check_names(const struct sandbox_spec *spec, struct err *err)
 {
 	struct in6_addr address;
@@ -160,7 +172,8 @@ int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, stru
 	if (check_range("memory", spec->memory_mb, SPEC_MEMORY_MB_MIN, SPEC_MEMORY_MB_MAX, err) <
 		    0 ||
 	    check_range("disk-size", spec->disk_size_mb, SPEC_DISK_SIZE_MB_MIN,
-			SPEC_DISK_SIZE_MB_MAX, err) < 0)
+			SPEC_DISK_SIZE_MB_MAX, err) < 0 ||
+	    check_mtu(spec->mtu, err) < 0)
 		return -1;
 	return check_names(spec, err);
 }
@@ -217,7 +230,7 @@ static json_t *network_to_json(const struct sandbox_spec *spec)
 	}
 	if (*spec->hostname)
 		json_object_set_new(object, "hostname", json_string(spec->hostname));
-	json_object_set_new(object, "mtu", json_integer(SPEC_MTU));
+	json_object_set_new(object, "mtu", json_integer(spec->mtu));
 	return object;
 }
 

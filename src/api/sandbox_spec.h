@@ -40,6 +40,7 @@ struct sandbox_spec {
 	size_t disk_count;
 	int64_t timeout_s; /* recorded; `run --timeout` enforces it */
 	bool no_network;
+	int64_t mtu;	    /* of the network card */
 	char *hostname;	    /* "" = the VM id */
 	char **dns_servers; /* NULL = 8.8.8.8, 8.8.4.4 */
 	char **add_hosts;   /* "HOST:IP", checked, IP in canonical form */

@@ -54,6 +54,13 @@ static void test_checks(void)
 	CHECK_STR(check(&spec), "--disk-size must be 64 to 16777216 (MiB), not -1");
 	spec.disk_size_mb = 64;
 
+	TEST("the MTU is one that IPv4 and a TAP can have");
+	spec.mtu = 0;
+	CHECK_STR(check(&spec), "--mtu must be > 0");
+	spec.mtu = 65522;
+	CHECK_STR(check(&spec), "--mtu must be 68 to 65521, not 65522");
+	spec.mtu = 65521;
+
 	TEST("resolvers are addresses");
 	strv_add(&spec.dns_servers, "1.1.1.1");
 	strv_add(&spec.dns_servers, "2001:4860:4860::8888");
@@ -105,6 +112,7 @@ static void test_json(void)
 
 	TEST("and with everything set");
 	spec.privileged = spec.no_network = true;
+	spec.mtu = 1280;
 	spec.cpus = 0.1;
 	free(spec.hostname);
 	spec.hostname = xstrdup("box");
@@ -117,7 +125,7 @@ static void test_json(void)
 			  "{\"cpus\":0.1,\"memory_mb\":512,\"disk_size_mb\":5120,"
 			  "\"timeout_seconds\":300},\"network\":{\"add_hosts\":[{\"host\":\"db\","
 			  "\"ip\":\"2001:db8::1\"}],\"block_private_ips\":true,\"no_network\":true,"
-			  "\"dns_servers\":[\"1.1.1.1\"],\"hostname\":\"box\",\"mtu\":1500},"
+			  "\"dns_servers\":[\"1.1.1.1\"],\"hostname\":\"box\",\"mtu\":1280},"
 			  "\"env\":{\"A\":\"2\"},\"image_config\":{\"cmd\":[\"/bin/sh\"]}}");
 }
 

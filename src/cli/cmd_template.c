@@ -83,8 +83,8 @@ static char *time_text(int64_t seconds)
 
 static void print_table(const struct template_rows *rows)
 {
-	static const char *const headers[] = {"KEY",  "IMAGE", "CPUS",	    "MEMORY",
-					      "DISK", "SIZE",  "LAST USED", "STATE"};
+	static const char *const headers[] = {"KEY",	 "IMAGE", "CPUS",      "MEMORY", "DISK",
+					      "NETWORK", "SIZE",  "LAST USED", "STATE"};
 	AUTO(auto_strv) char **cells = NULL;
 
 	for (size_t i = 0; i < rows->count; i++) {
@@ -97,6 +97,7 @@ static void print_table(const struct template_rows *rows)
 		strv_take(&cells, xasprintf("%u MiB", about->memory_mb));
 		strv_take(&cells, about->disk_mb ? xasprintf("%lld MiB", (long long)about->disk_mb)
 						 : xstrdup("-"));
+		strv_add(&cells, !about->image ? "-" : about->network ? "yes" : "no");
 		strv_take(&cells, images_size_text(row->size));
 		strv_take(&cells, time_text(row->used_at));
 		strv_add(&cells, state_of(row));
@@ -113,12 +114,12 @@ static void print_json(const struct template_rows *rows)
 		const struct template_about *about = &row->about;
 
 		json_array_append_new(
-			array,
-			json_pack("{ss ss* ss* si si sI sI sI ss}", "key", row->key, "image",
-				  about->image, "accel", about->accel, "cpus", (int)about->cpus,
-				  "memory_mb", (int)about->memory_mb, "disk_mb",
-				  (json_int_t)about->disk_mb, "size", (json_int_t)row->size,
-				  "used_at", (json_int_t)row->used_at, "state", state_of(row)));
+			array, json_pack("{ss ss* ss* si si sI sb sI sI ss}", "key", row->key,
+					 "image", about->image, "accel", about->accel, "cpus",
+					 (int)about->cpus, "memory_mb", (int)about->memory_mb,
+					 "disk_mb", (json_int_t)about->disk_mb, "network",
+					 about->network, "size", (json_int_t)row->size, "used_at",
+					 (json_int_t)row->used_at, "state", state_of(row)));
 	}
 	json_print(array);
 }

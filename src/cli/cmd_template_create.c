@@ -50,6 +50,12 @@ const struct cli_option template_create_flags[] = {
 		.offset = FIELD(spec.disk_size_mb),
 	},
 	{
+		.name = "no-network",
+		.help = "they are started with --no-network",
+		.type = &cli_bool,
+		.offset = FIELD(spec.no_network),
+	},
+	{
 		.name = "accel",
 		.metavar = "auto|kvm|tcg",
 		.help = "how they are run; also MATCHLOCK_ACCEL",

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 struct template_create_options {
-	struct sandbox_spec spec; /* by flags: cpus, memory_mb, disk_size_mb */
+	struct sandbox_spec spec; /* by flags: cpus, memory_mb, disk_size_mb, no_network */
 	char *accel;
 	bool generic, quiet, background;
 };

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* A member that is new is handed over too, or the detached sandbox silently lacks it. */
-_Static_assert(sizeof(struct sandbox_spec) == 160 && sizeof(struct run_options) == 328,
+_Static_assert(sizeof(struct sandbox_spec) == 168 && sizeof(struct run_options) == 336,
 	       "hand the new members over as well, then count them here");
 
 static void pack_double(struct buf *buf, double value)
@@ -126,6 +126,7 @@ static void pack_spec(struct buf *buf, const struct sandbox_spec *spec)
 	pack_disks(buf, spec);
 	pack_u64(buf, (uint64_t)spec->timeout_s);
 	pack_u8(buf, spec->no_network);
+	pack_u64(buf, (uint64_t)spec->mtu);
 	pack_str(buf, spec->hostname);
 	pack_strv(buf, spec->dns_servers);
 	pack_strv(buf, spec->add_hosts);
@@ -145,6 +146,7 @@ static void unpack_spec(struct unpack *in, struct sandbox_spec *spec)
 	unpack_disks(in, spec);
 	spec->timeout_s = (int64_t)unpack_u64(in);
 	spec->no_network = unpack_u8(in);
+	spec->mtu = (int64_t)unpack_u64(in);
 	spec->hostname = unpack_str(in);
 	spec->dns_servers = unpack_strv(in);
 	spec->add_hosts = unpack_strv(in);

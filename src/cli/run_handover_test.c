@@ -29,6 +29,7 @@ static void fill(struct run_options *options)
 	sandbox_spec_add_disk(spec, &(struct disk_mount){xstrdup("/c"), xstrdup("/d"), true});
 	spec->timeout_s = 3;
 	spec->no_network = true;
+	spec->mtu = 4;
 	free(spec->hostname);
 	spec->hostname = xstrdup("host");
 	strv_add(&spec->dns_servers, "1.1.1.1");

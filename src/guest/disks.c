@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Disks: see disks.h.  The n-th disk of the list is the n-th virtio block device in the order of
- * the bus.  Where the driver has not been bound by the kernel itself (a template is saved before
- * that), binding it is asked for here; only slots in use are bound, since each costs time.
+ * the bus.  Only slots in use are bound to their driver, since each costs time.
  *
  * Failure modes: fewer devices than disks, a device without its driver, a file system that does not
  * mount: the set-up fails and names the disk by its number.
@@ -17,6 +16,7 @@
 #include "guest/console.h"
 #include "guest/fs.h"
 #include "guest/layout.h"
+#include "guest/virtio.h"
 #include "wire/agent.h"
 
 #include <dirent.h>
@@ -29,28 +29,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define VIRTIO_DEVICES "/sys/bus/virtio/devices"
-#define VIRTIO_ID_BLK  "0x0002"
-
-enum { VIRTIO_MAX = 64, NODE_DEADLINE_MS = 5000, PATH_SIZE = 128 };
+enum { NODE_DEADLINE_MS = 5000, PATH_SIZE = 128 };
 
 /* --- from the n-th disk to its node --- */
-
-/* Fills in the bus numbers of the block devices, ascending.  Returns how many there are. */
-static size_t list_block_devices(unsigned ret_numbers[VIRTIO_MAX])
-{
-	size_t count = 0;
-
-	for (unsigned n = 0; n < VIRTIO_MAX; n++) {
-		char path[PATH_SIZE], id[16];
-
-		snprintf(path, sizeof(path), VIRTIO_DEVICES "/virtio%u/device", n);
-		fs_read_line(path, id, sizeof(id));
-		if (strcmp(id, VIRTIO_ID_BLK) == 0)
-			ret_numbers[count++] = n;
-	}
-	return count;
-}
 
 /* The name of the block device of virtio device `number` ("vda"), malloc'ed, or NULL. */
 static char *block_name(unsigned number)
@@ -71,24 +52,13 @@ static char *block_name(unsigned number)
 	return name;
 }
 
-static int bind_driver(unsigned number, struct err *err)
-{
-	char path[PATH_SIZE], device[16];
-
-	snprintf(path, sizeof(path), VIRTIO_DEVICES "/virtio%u/driver", number);
-	if (access(path, F_OK) == 0)
-		return 0;
-	snprintf(device, sizeof(device), "virtio%u", number);
-	return fs_write("/sys/bus/virtio/drivers/virtio_blk/bind", device, err);
-}
-
 /* "/dev/vda" of virtio device `number`, malloc'ed, once it is there. */
 static int wait_for_node(unsigned number, char **ret_node, struct err *err)
 {
 	const struct timespec step = {.tv_nsec = 1000 * 1000};
 	uint64_t deadline = clock_monotonic_ms() + NODE_DEADLINE_MS;
 
-	if (bind_driver(number, err) < 0)
+	if (virtio_bind(VIRTIO_BLK, number, err) < 0)
 		return -1;
 	for (;;) {
 		AUTO_FREE char *name = block_name(number);
@@ -179,7 +149,7 @@ static int mount_overlay(const struct mounting *mounting, struct err *err)
 int disks_mount(const struct agent_disk *disks, size_t count, struct err *err)
 {
 	unsigned numbers[VIRTIO_MAX];
-	size_t devices = list_block_devices(numbers);
+	size_t devices = virtio_list(VIRTIO_BLK, numbers);
 	struct mounting mounting = {0};
 
 	if (count > devices)

@@ -16,15 +16,14 @@
 #include "guest/etc_files.h"
 #include "guest/fs.h"
 #include "guest/layout.h"
+#include "guest/network.h"
 #include "wire/agent.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,22 +40,14 @@ static const struct {
 	{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
 };
 
-static void raise_loopback(void)
-{
-	AUTO_FD int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-
-	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)
-		console_log("raise lo: %s", strerror(errno));
-}
-
 void setup_kernel(void)
 {
-	struct err ignored;
+	struct err err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		(void)fs_write(settings[i].path, settings[i].value, &ignored);
-	raise_loopback();
+		(void)fs_write(settings[i].path, settings[i].value, &err);
+	if (network_raise_loopback(&err) < 0)
+		console_log("network: %s", err.msg);
 }
 
 int setup_clock(const struct agent_clock *clock, uint64_t age_ns, struct err *err)
@@ -126,6 +117,9 @@ int setup_apply(const struct agent_setup *setup, struct container **ret_containe
 	if (set_hostname(setup->hostname, err) < 0 || cgroup_start(setup->cpu_quota_us, err) < 0)
 		return -1;
 	step(steps, AGENT_STEP_GROUPS, &since);
+	if (setup->mtu > 0 && network_raise(setup->mtu, err) < 0)
+		return -1;
+	step(steps, AGENT_STEP_NETWORK, &since);
 	if (disks_mount(setup->disks, setup->disk_count, err) < 0)
 		return -1;
 	step(steps, AGENT_STEP_DISKS, &since);
@@ -154,9 +148,12 @@ int setup_reapply(const struct agent_setup *before, const struct agent_setup *se
 	uint64_t since = clock_monotonic_ns();
 
 	if (!same_disks(before, setup) || before->privileged != setup->privileged ||
-	    before->cpu_quota_us != setup->cpu_quota_us)
-		return err_set(err, ERR_CONFLICT,
-			       "this VM is a clone of one with other disks, CPUs or privileges");
+	    before->cpu_quota_us != setup->cpu_quota_us || !before->mtu != !setup->mtu)
+		return err_set(
+			err, ERR_CONFLICT,
+			"this VM is a clone of one with other disks, CPUs, privileges or network");
+	if (before->mtu != setup->mtu && network_set_mtu(setup->mtu, err) < 0)
+		return -1;
 	if (set_hostname(setup->hostname, err) < 0 ||
 	    etc_files_rewrite(before, setup, etc_fds, err) < 0)
 		return -1;

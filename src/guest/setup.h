@@ -22,13 +22,13 @@ int setup_open_random(int *ret_fd, struct err *err);
 int setup_entropy(const struct agent_setup *setup, int random_fd, struct agent_steps *steps,
 		  struct err *err);
 
-/* Makes the VM what `setup` says, in this order: name, groups, disks, container.  *steps gets what
- * each took. */
+/* Makes the VM what `setup` says, in this order: name, groups, network, disks, container.  *steps
+ * gets what each took. */
 int setup_apply(const struct agent_setup *setup, struct container **ret_container,
 		struct agent_steps *steps, struct err *err);
 
-/* The same in a clone of a VM that was `before`: only its identity can be another.  `etc_fds` are
- * the files that say it (guest/etc_files.h). */
+/* The same in a clone of a VM that was `before`: only its identity and its MTU can be others.
+ * `etc_fds` are the files that say it (guest/etc_files.h). */
 int setup_reapply(const struct agent_setup *before, const struct agent_setup *setup,
 		  const int etc_fds[], struct agent_steps *steps, struct err *err);
 

@@ -8,22 +8,12 @@
  * whole.  No process is inside: the descriptors alone keep the namespace, and when the last of them
  * is closed, by whatever end of its holder, the kernel removes it with all that it has.
  *
- * Every VM has the same addresses, so a saved guest needs no new ones.
+ * Every VM has the same addresses (base/guest_net.h).
  */
 #pragma once
 
 #include "base/err.h"
-
-#define NET_GATEWAY_ADDRESS "100.64.0.1"
-#define NET_GATEWAY_MAC	    "02:00:64:40:00:01"
-#define NET_GUEST_ADDRESS   "100.64.0.2" /* no other source is let in */
-#define NET_GUEST_MAC	    "02:00:64:40:00:02"
-
-enum {
-	NET_PREFIX_LEN = 30,
-	NET_MTU_MIN = 68,    /* of IPv4 */
-	NET_MTU_MAX = 65521, /* of a TAP */
-};
+#include "base/guest_net.h"
 
 /* All non-blocking and close-on-exec. */
 struct net {

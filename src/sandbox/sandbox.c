@@ -146,6 +146,7 @@ int sandbox_create(const struct sandbox_host *host, const struct sandbox_request
 	sandbox->owner = *owner;
 	sandbox->start.files = (struct template_files)TEMPLATE_FILES_NONE;
 	sandbox->start.builder = (struct proc)PROC_INIT;
+	sandbox->net = (struct net)NET_INIT;
 	uv_timer_init(host->loop, &sandbox->timer);
 	sandbox->timer.data = sandbox;
 	sandbox->handles = 1;
@@ -301,6 +302,7 @@ int sandbox_close(struct sandbox *sandbox, struct err *err)
 		return 0;
 	sandbox->told = true;
 	sandbox_end_machine(sandbox);
+	net_close(&sandbox->net);
 	disks_done(&sandbox->disks);
 	vm_log_free(STEAL(sandbox->log));
 	if (sandbox->registered)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/proc.h"
+#include "net/net.h"
 #include "sandbox/disks.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/templates.h"
@@ -34,6 +35,7 @@ struct sandbox {
 	struct vm_log *log;
 	struct disks disks;
 	struct accel_probe probe;
+	struct net net; /* nothing open with --no-network */
 	struct start start;
 	struct machine *machine;
 	struct setup_stream *setup;

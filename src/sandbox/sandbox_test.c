@@ -183,6 +183,7 @@ static struct owner play(guest_fn *guest, const char *home, uint64_t deadline_ms
 	CHECK(state_open(home, &state, &err) == 0);
 	host.state = state;
 	sandbox_spec_init(&spec);
+	spec.no_network = true;
 	spec.disk_size_mb = 1;
 	CHECK(sandbox_create(&host, &request, &owner, &o.sandbox, &err) == 0);
 	CHECK(sandbox_start(o.sandbox, &err) == 0);

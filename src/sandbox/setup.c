@@ -51,6 +51,7 @@ int setup_pack(const struct sandbox_spec *spec, const char *id, const struct dis
 		.protocol = AGENT_PROTOCOL,
 		.hostname = hostname,
 		.privileged = spec->privileged,
+		.mtu = spec->no_network ? 0 : (uint32_t)spec->mtu,
 		.cpu_quota_us = (uint64_t)MAX(spec->cpus * CPU_PERIOD_US, (double)CPU_QUOTA_MIN_US),
 		.dns = dns,
 		.hosts = hosts,

@@ -70,6 +70,7 @@ static struct vm_spec shape_of(const struct sandbox *sandbox, const struct boot_
 		.kernel_fd = files->kernel_fd,
 		.initramfs_fd = files->initramfs_fd,
 		.slots = vm_slots(sandbox->disks.count + 1), /* and the upper one */
+		.net_fd = sandbox->net.tap_fd,
 	};
 }
 
@@ -82,6 +83,7 @@ static int make_keys(struct sandbox *sandbox, const struct boot_files *files, st
 		.disks = &sandbox->disks,
 		.disk_mb = sandbox->request.spec->disk_size_mb,
 		.cpus = sandbox->request.spec->cpus,
+		.network = !sandbox->request.spec->no_network,
 		.config = sandbox->request.image_config,
 	};
 
@@ -330,6 +332,7 @@ static struct template_order order_of(const struct sandbox *sandbox, bool generi
 		.cpus = spec->cpus,
 		.memory_mb = spec->memory_mb,
 		.disk_size_mb = spec->disk_size_mb,
+		.no_network = spec->no_network,
 	};
 }
 
@@ -421,6 +424,19 @@ void sandbox_end_machine(struct sandbox *sandbox)
 	machine_close(STEAL(sandbox->machine));
 }
 
+/* What a VM is started with, whatever it is started from. */
+static int open_parts(struct sandbox *sandbox, struct boot_files *files, struct err *err)
+{
+	const struct sandbox_spec *spec = sandbox->request.spec;
+
+	if (boot_files_open(files, err) < 0)
+		return -1;
+	if (!spec->no_network && net_open((unsigned)spec->mtu, &sandbox->net, err) < 0)
+		return -1;
+	timings_mark(sandbox->host.timings, "network");
+	return 0;
+}
+
 int sandbox_start(struct sandbox *sandbox, struct err *err)
 {
 	AUTO(boot_files_close) struct boot_files files = BOOT_FILES_NONE;
@@ -433,7 +449,7 @@ int sandbox_start(struct sandbox *sandbox, struct err *err)
 		sandbox->probe.reason[0] = '\0';
 	}
 	sandbox_set_phase(sandbox, PHASE_STARTING, NULL);
-	if (boot_files_open(&files, err) < 0) {
+	if (open_parts(sandbox, &files, err) < 0) {
 		sandbox_set_phase(sandbox, PHASE_START_FAILED, err->msg);
 		return -1;
 	}

@@ -81,14 +81,16 @@ int template_about_read(int dir_fd, struct template_about *ret_about, struct err
 	AUTO_FD int fd = -1;
 	const char *image = NULL, *accel = NULL, *files = NULL;
 	json_int_t cpus, memory_mb, disk_mb, tsc_khz;
+	int network;
 
 	if (open_ours(dir_fd, TEMPLATE_ABOUT, &fd, err) < 0 ||
 	    fd_read_to_end(fd, &text, TEMPLATE_ABOUT, err) < 0)
 		return -1;
 	json = json_loadb(text.ptr, text.len, 0, NULL);
-	if (!json || json_unpack(json, "{s?s, s:s, s:s, s:I, s:I, s:I, s:I}", "image", &image,
-				 "accel", &accel, "files", &files, "cpus", &cpus, "memory_mb",
-				 &memory_mb, "disk_mb", &disk_mb, "tsc_khz", &tsc_khz) < 0)
+	if (!json ||
+	    json_unpack(json, "{s?s, s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "image", &image, "accel",
+			&accel, "files", &files, "cpus", &cpus, "memory_mb", &memory_mb, "disk_mb",
+			&disk_mb, "tsc_khz", &tsc_khz, "network", &network) < 0)
 		return err_set(err, ERR_INVALID, "a template's '%s' is damaged", TEMPLATE_ABOUT);
 	if (strcmp(stamp, files) != 0)
 		return err_set(err, ERR_INVALID, "a template's files are not as they were saved");
@@ -99,6 +101,7 @@ int template_about_read(int dir_fd, struct template_about *ret_about, struct err
 		.memory_mb = (unsigned)memory_mb,
 		.disk_mb = disk_mb,
 		.tsc_khz = (unsigned)tsc_khz,
+		.network = network,
 	};
 	return 0;
 }
@@ -107,10 +110,11 @@ int template_about_write(int dir_fd, const struct template_about *about, struct 
 {
 	AUTO_FREE char *stamp = stamp_of(dir_fd);
 	AUTO(decref)
-	json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "accel", about->accel, "files",
-				 stamp, "cpus", (json_int_t)about->cpus, "memory_mb",
-				 (json_int_t)about->memory_mb, "disk_mb",
-				 (json_int_t)about->disk_mb, "tsc_khz", (json_int_t)about->tsc_khz);
+	json_t *json =
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "accel", about->accel, "files",
+			  stamp, "cpus", (json_int_t)about->cpus, "memory_mb",
+			  (json_int_t)about->memory_mb, "disk_mb", (json_int_t)about->disk_mb,
+			  "tsc_khz", (json_int_t)about->tsc_khz, "network", about->network);
 	AUTO_FREE char *text = NULL;
 
 	if (about->image)

@@ -5,7 +5,8 @@
  * A generic one: boot with the memory in a file -> PREPARE -> save -> try.
  * An image's: copy the generic memory -> restore onto the copy -> SETUP -> one command -> PREPARE
  * with a waiting process -> save -> copy the upper disk -> try.
- * The identity that the second is set up with is thrown away: each clone gets its own.
+ * The identity that the second is set up with is thrown away: each clone gets its own.  So is its
+ * network: a clone's card goes on at the TAP that the clone is given.
  *
  * Failure modes: another process makes the same and takes too long; the VM does not do what it is
  * asked for within its deadline; no space.  Nothing is left behind then.
@@ -17,6 +18,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "net/net.h"
 #include "sandbox/boot_files.h"
 #include "sandbox/disks.h"
 #include "sandbox/template_key.h"
@@ -67,6 +69,7 @@ static struct vm_spec vm_of(const struct build *build, enum vm_begin begin, int 
 		.kernel_fd = build->boot.kernel_fd,
 		.initramfs_fd = build->boot.initramfs_fd,
 		.slots = vm_slots(build->disks.count + 1),
+		.net_fd = -1,
 	};
 }
 
@@ -146,13 +149,19 @@ static int build_generic(struct build *build, struct err *err)
 /* --- an image's --- */
 
 /* A VM on the image's layers and the upper disk `path`, a copy of `seed_fd` or with -1 a fresh one.
- */
+ * Its network leads to sockets that are closed: whoever connects is refused. */
 static int start_on(const struct build *build, struct vm_spec spec, const char *path, int seed_fd,
 		    struct disks *disks, struct template_vm **ret_vm, struct err *err)
 {
+	const struct sandbox_spec *sandbox = build->request->spec;
+	AUTO(net_close) struct net net = NET_INIT;
+
 	*disks = build->disks;
-	if (disks_add_upper(disks, path, seed_fd, build->request->spec->disk_size_mb, err) < 0)
+	if (disks_add_upper(disks, path, seed_fd, sandbox->disk_size_mb, err) < 0)
 		return -1;
+	if (!sandbox->no_network && net_open(SPEC_MTU, &net, err) < 0)
+		return -1;
+	spec.net_fd = net.tap_fd;
 	spec.disks = disks->vm;
 	spec.disk_count = disks->count;
 	return template_vm_start(build->request->vmm, &spec, ret_vm, err);
@@ -216,6 +225,7 @@ static int build_image(struct build *build, struct err *err)
 		.disks = &build->disks,
 		.disk_mb = spec->disk_size_mb,
 		.cpus = spec->cpus,
+		.network = !spec->no_network,
 		.config = &spec->image_config,
 	};
 	AUTO(template_files_close) struct template_files generic = TEMPLATE_FILES_NONE;
@@ -225,6 +235,7 @@ static int build_image(struct build *build, struct err *err)
 
 	about.image = spec->image;
 	about.disk_mb = spec->disk_size_mb;
+	about.network = !spec->no_network;
 	if (template_key_image(&of, key, err) < 0 ||
 	    template_draft_begin(build->request->cache_home, key, build->request->wait_ms, &draft,
 				 err) < 0)

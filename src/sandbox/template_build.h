@@ -19,7 +19,8 @@ struct image;
 struct template_request {
 	const char *cache_home;
 	const struct vmm_ops *vmm;
-	/* cpus, memory_mb, disk_size_mb and image_config are used; image is its name. */
+	/* cpus, memory_mb, disk_size_mb, no_network and image_config are used; image is its name.
+	 */
 	const struct sandbox_spec *spec;
 	char *const *layers; /* EROFS files, base first */
 	bool generic;	     /* the generic template alone, of the device shape that they take */

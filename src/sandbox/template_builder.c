@@ -51,6 +51,8 @@ static int arguments(const struct template_order *order, bool background, char *
 	strv_add(&args, background ? "--background" : "--quiet");
 	if (order->generic)
 		strv_add(&args, "--generic");
+	if (order->no_network)
+		strv_add(&args, "--no-network");
 	strv_take(&args, xasprintf("--accel=%s", order->accel));
 	strv_take(&args, xasprintf("--cpus=%.17g", order->cpus));
 	strv_take(&args, xasprintf("--memory=%lld", (long long)order->memory_mb));

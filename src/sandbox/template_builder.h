@@ -15,6 +15,7 @@ struct template_order {
 	const char *accel;
 	double cpus;
 	int64_t memory_mb, disk_size_mb;
+	bool no_network;
 };
 
 /* A child, to be waited for and to be killed with whoever waits. */

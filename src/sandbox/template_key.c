@@ -13,12 +13,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 /* No guest could be told of a larger environment. */
 enum { KEY_TEXT_MAX = LIMIT_MESSAGE_TO_GUEST };
 
 /* Changed when the steps of a template's making change in a way that no file shows. */
-#define KEY_VERSION "matchlock template 1\n"
+#define KEY_VERSION "matchlock template 2\n"
 
 static int add_file(struct buf *text, const char *what, int fd, struct err *err)
 {
@@ -37,6 +38,17 @@ static int add_file(struct buf *text, const char *what, int fd, struct err *err)
 static void add_text(struct buf *text, const char *what, const char *value)
 {
 	buf_printf(text, "%s %zu %s\n", what, value ? strlen(value) : 0, value ? value : "");
+}
+
+/* What a card that is in use has agreed on with its TAP: it depends on the kernel. */
+static int add_network(struct buf *text, bool network, struct err *err)
+{
+	struct utsname host;
+
+	if (uname(&host) < 0)
+		return err_sys(err, errno, "ask for the kernel's release");
+	add_text(text, "network", network ? host.release : NULL);
+	return 0;
 }
 
 static int finish(const struct buf *text, char ret_key[TEMPLATE_KEY_SIZE], struct err *err)
@@ -72,6 +84,8 @@ int template_key_image(const struct template_of_image *of, char ret_key[TEMPLATE
 
 	buf_printf(&text, KEY_VERSION "generic %s\ndisk %lld\ncpus %.17g\n", of->generic_key,
 		   (long long)of->disk_mb, of->cpus);
+	if (add_network(&text, of->network, err) < 0)
+		return -1;
 	add_text(&text, "user", of->config->user);
 	add_text(&text, "cwd", of->config->working_dir);
 	/* The command that is run in its making has it: another image on the same layers could have

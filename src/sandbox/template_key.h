@@ -23,6 +23,7 @@ struct template_of_image {
 	const struct disks *disks;
 	int64_t disk_mb;
 	double cpus;
+	bool network;
 	const struct image_config *config;
 };
 int template_key_image(const struct template_of_image *of, char ret_key[TEMPLATE_KEY_SIZE],

@@ -31,6 +31,7 @@ struct template_about {
 	unsigned cpus, memory_mb;
 	int64_t disk_mb;  /* of the upper disk; 0: a generic one */
 	unsigned tsc_khz; /* of the host's counter; 0: unknown */
+	bool network;	  /* its card is in use; false: a generic one, or for --no-network */
 };
 void template_about_done(struct template_about *about);
 

@@ -29,6 +29,7 @@ static const struct template_about about = {
 	.memory_mb = 64,
 	.disk_mb = 100,
 	.tsc_khz = 2000000,
+	.network = true,
 };
 
 static void fill(struct template_draft *draft, const char *name, size_t len)

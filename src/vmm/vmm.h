@@ -42,6 +42,10 @@ struct vm_spec {
 	/* Disk slots of the machine, vm_slots() or 0: only as many as disks.  Slots without a disk
 	 * are small and read as zeroes.  Those of a template and of its clones are equal. */
 	size_t slots;
+	/* A TAP (net/net.h) that the network card leads to; -1: nowhere.  The card is there in a VM
+	 * with `slots` or with a TAP.  That of a clone may be another TAP than the template's, or
+	 * the first one if the template's guest had not bound its card. */
+	int net_fd;
 	int channel_fd; /* stream socket: the guest's end of the control channel */
 	int console_fd; /* what the guest prints on its console is written here */
 	int stderr_fd;	/* the VMM's own complaints are written here */

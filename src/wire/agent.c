@@ -6,6 +6,7 @@
 #include "wire/agent.h"
 
 #include "base/alloc.h"
+#include "base/guest_net.h"
 #include "base/limits.h"
 #include "base/strv.h"
 #include "wire/pack.h"
@@ -21,6 +22,7 @@ void agent_setup_pack(struct buf *buf, const struct agent_setup *setup)
 	pack_str(buf, setup->hostname);
 	pack_u8(buf, setup->privileged);
 	pack_u64(buf, setup->cpu_quota_us);
+	pack_u32(buf, setup->mtu);
 	pack_strv(buf, setup->dns);
 	pack_strv(buf, setup->hosts);
 	pack_u32(buf, (uint32_t)setup->disk_count);
@@ -84,6 +86,9 @@ int agent_setup_unpack(struct view bytes, struct agent_setup *ret_setup, struct 
 	setup.hostname = unpack_str(&in);
 	setup.privileged = unpack_bool(&in);
 	setup.cpu_quota_us = unpack_u64(&in);
+	setup.mtu = unpack_u32(&in);
+	if (setup.mtu > NET_MTU_MAX || (setup.mtu > 0 && setup.mtu < NET_MTU_MIN))
+		in.failed = true;
 	setup.dns = unpack_strv(&in);
 	setup.hosts = unpack_strv(&in);
 	unpack_disks(&in, &setup);
@@ -232,7 +237,7 @@ const char *agent_step_name(uint8_t step)
 	static const char *const names[AGENT_STEP_COUNT] = {
 		[AGENT_STEP_ENTROPY] = "entropy",     [AGENT_STEP_IDENTITY] = "identity",
 		[AGENT_STEP_GROUPS] = "groups",	      [AGENT_STEP_DISKS] = "disks",
-		[AGENT_STEP_CONTAINER] = "container",
+		[AGENT_STEP_CONTAINER] = "container", [AGENT_STEP_NETWORK] = "network",
 	};
 
 	return step < AGENT_STEP_COUNT && names[step] ? names[step] : "?";

@@ -9,8 +9,9 @@
  * PREPARE the VM is about to be saved as a template.  Allowed before SETUP (a generic template) and
  *         after it, while no command runs (an image's template).  Answer: READY or FAILED, then
  *         CLOSE; the guest then forgets the channel: what comes next, in each clone, is a new
- *         channel whose first stream is SETUP.  In a clone of an image's template its disks, quota
- *         and privilege must be those of the template; only the identity is applied anew.
+ *         channel whose first stream is SETUP.  In a clone of an image's template its disks, quota,
+ *         privilege and whether it has a network must be those of the template; only the identity
+ *         and the MTU are applied anew.
  * EXEC    one command.  Channels: 0 its stdin (host to guest), 1 its stdout, 2 its stderr; a
  *         terminal uses 0 and 1 only.  Answers: STARTED or FAILED, later EXITED, after the END of
  *         channels 1 and 2.  CLOSE by the host before EXITED cancels: the command's whole tree gets
@@ -29,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AGENT_PROTOCOL = 2 };
+enum { AGENT_PROTOCOL = 3 };
 
 enum agent_kind { AGENT_SETUP = 1, AGENT_EXEC, AGENT_SHUTDOWN, AGENT_PREPARE, AGENT_CONNECT };
 
@@ -68,6 +69,7 @@ struct agent_setup {
 	char *hostname;
 	bool privileged;       /* no capability, seccomp or no_new_privs limits on commands */
 	uint64_t cpu_quota_us; /* of every 100,000 us, all CPUs together; 0 = no limit */
+	uint32_t mtu;	       /* of the network card, at most NET_MTU_MAX; 0 = it is not used */
 	char **dns;	       /* for resolv.conf, in order */
 	char **hosts;	       /* "IP NAME" lines for /etc/hosts, in order */
 	size_t disk_count;
@@ -86,6 +88,7 @@ enum agent_step_id {
 	AGENT_STEP_GROUPS,   /* control groups */
 	AGENT_STEP_DISKS,    /* bound and mounted */
 	AGENT_STEP_CONTAINER,
+	AGENT_STEP_NETWORK,
 	AGENT_STEP_COUNT
 };
 

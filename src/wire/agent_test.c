@@ -22,6 +22,7 @@ static void test_setup(void)
 				 .hostname = (char *)"vm-1",
 				 .privileged = true,
 				 .cpu_quota_us = 50000,
+				 .mtu = 1500,
 				 .dns = dns,
 				 .hosts = hosts,
 				 .disk_count = 2,
@@ -32,7 +33,7 @@ static void test_setup(void)
 
 	agent_setup_pack(&buf, &in);
 	CHECK(agent_setup_unpack(view(&buf), &out, &err) == 0);
-	CHECK(out.privileged && out.entropy[1] == 2);
+	CHECK(out.privileged && out.entropy[1] == 2 && out.mtu == 1500);
 	CHECK_STR(out.hosts[0], "10.0.0.1 api");
 	CHECK(out.disk_count == 2 && out.disks[1].role == AGENT_DISK_DATA);
 	CHECK_STR(out.disks[1].path, "/data");
@@ -42,6 +43,10 @@ static void test_setup(void)
 	buf.ptr[0]++;
 	CHECK(agent_setup_unpack(view(&buf), &out, &err) < 0);
 	CHECK(strstr(err.msg, "different builds") != NULL);
+	buf_clear(&buf);
+	in.mtu = 65522;
+	agent_setup_pack(&buf, &in);
+	CHECK(agent_setup_unpack(view(&buf), &out, &err) < 0);
 	buf_done(&buf);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/guest_net.h"
 #include "base/limits.h"
 #include "base/strv.h"
 
@@ -54,6 +55,16 @@ static void add_sandbox(char ***args, const char *program)
 	if (!suffix || suffix[strlen("-microvm")] != '\0')
 		add(args, "-sandbox",
 		    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+}
+
+int qemu_fd_of_tap(const struct vm_spec *spec)
+{
+	return QEMU_FD_DISKS + (int)spec->disk_count;
+}
+
+int qemu_fd_of_state(const struct vm_spec *spec)
+{
+	return qemu_fd_of_tap(spec) + (spec->net_fd >= 0);
 }
 
 size_t vm_slots(size_t disk_count)
@@ -139,15 +150,22 @@ static void add_disks(char ***args, const struct vm_spec *spec)
 	}
 }
 
-/* Of a template and its clones: a card that leads nowhere.  It does not announce itself after a
- * restore, which would cost each clone some milliseconds. */
+/* Templates and clones always have a card; without a TAP it leads nowhere.  It has no control
+ * queue, which would be code of QEMU for the guest to attack and has nothing to control: one
+ * address, no filters, no announcement after a restore.  It has no link state either: without one
+ * the guest's link is up at once, with one its first packets are lost. */
 static void add_card(char ***args, const struct vm_spec *spec)
 {
-	if (!spec->slots)
+	if (spec->net_fd >= 0)
+		addf(args, "-netdev", "tap,id=n0,fd=%d", qemu_fd_of_tap(spec));
+	else if (spec->slots)
+		add(args, "-netdev", "hubport,id=n0,hubid=0");
+	else
 		return;
-	add(args, "-netdev", "hubport,id=n0,hubid=0");
 	add(args, "-device",
-	    "virtio-net-device,netdev=n0,mac=52:54:00:00:00:01,guest_announce=off");
+	    "virtio-net-device,netdev=n0,mac=" NET_GUEST_MAC ",status=off,ctrl_vq=off,ctrl_rx=off,"
+	    "ctrl_rx_extra=off,ctrl_vlan=off,ctrl_mac_addr=off,ctrl_guest_offloads=off,"
+	    "guest_announce=off");
 }
 
 /* Level 3 keeps panics on the console; one level more would show an error about the missing PCI bus

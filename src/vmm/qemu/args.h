@@ -8,8 +8,10 @@
 enum qemu_fd {
 	QEMU_FD_CHANNEL = 3, /* socket: the control channel */
 	QEMU_FD_QMP,	     /* socket: the monitor */
-	QEMU_FD_DISKS,	     /* and up; then the state to be loaded, if any */
+	QEMU_FD_DISKS,	     /* and up; then the TAP and the state to be loaded, if any */
 };
+int qemu_fd_of_tap(const struct vm_spec *spec);
+int qemu_fd_of_state(const struct vm_spec *spec);
 
 #define QEMU_KERNEL_PATH    "/kernel"
 #define QEMU_INITRAMFS_PATH "/initramfs"

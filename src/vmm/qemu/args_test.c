@@ -42,7 +42,8 @@ int main(void)
 			       .cpus = 3,
 			       .memory_mb = 640,
 			       .disks = disks,
-			       .disk_count = 2};
+			       .disk_count = 2,
+			       .net_fd = -1};
 	AUTO_BUF struct buf text = BUF_INIT(65536);
 
 	TEST("under TCG: clock rates, no string moves, the small shape");
@@ -96,7 +97,8 @@ int main(void)
 		  true);
 	check_has(&text, ",id=b5,", true);
 	check_has(&text, ",id=b6,", false);
-	check_has(&text, " -device virtio-net-device,netdev=n0,mac=52:54:00:00:00:01,", true);
+	check_has(&text, " -netdev hubport,id=n0,", true);
+	check_has(&text, " -device virtio-net-device,netdev=n0,mac=02:00:64:40:00:02,", true);
 	check_has(&text, " -kernel ", true);
 
 	TEST("a clone of it: never written, no kernel, it waits for the state");
@@ -109,6 +111,21 @@ int main(void)
 	spec.begin = VM_RESTORE_INTO;
 	line_of(&spec, &text);
 	check_has(&text, ",mem-path=/ram,share=on ", true);
+
+	TEST("the TAP comes behind the disks, the state behind the TAP; the card stays the same");
+	CHECK(qemu_fd_of_state(&spec) == 7);
+	spec.net_fd = 42;
+	CHECK(qemu_fd_of_tap(&spec) == 7 && qemu_fd_of_state(&spec) == 8);
+	line_of(&spec, &text);
+	check_has(&text, " -netdev tap,id=n0,fd=7 -device virtio-net-device,netdev=n0,mac=", true);
+	spec.begin = VM_BOOT;
+	spec.slots = 0;
+	line_of(&spec, &text);
+	check_has(&text, " -netdev tap,id=n0,fd=7 -device virtio-net-device,netdev=n0,mac=", true);
+	spec.net_fd = -1;
+	line_of(&spec, &text);
+	check_has(&text, "virtio-net", false);
+	spec.begin = VM_RESTORE_INTO;
 
 	TEST("the large shape has 22 slots");
 	spec.slots = vm_slots(7);

@@ -37,14 +37,22 @@ static const struct confine_path kvm_device = {"/dev/kvm", CONFINE_DEVICE};
 	{                                                                                         \
 		(call), CONFINE_NOTIFY, CONFINE_IF_FIELD, (flags_at), O_ACCMODE | O_CREAT, O_RDWR \
 	}
-#define NO_IOCTL(number)                                              \
-	{                                                             \
-		"ioctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, (number) \
+/* The kernel takes the lower half of such an argument, so that alone counts here. */
+#define ARGUMENT_IS(call, arg, number)                                                         \
+	{                                                                                      \
+		(call), CONFINE_EPERM, CONFINE_IF_FIELD, (arg), UINT32_MAX, (uint32_t)(number) \
 	}
+#define NO_IOCTL(number) ARGUMENT_IS("ioctl", 1, number)
+/* `count` of them, a power of two that divides `first`, whatever they say of their argument. */
+#define NO_IOCTLS(first, count)                                                             \
+	{                                                                                   \
+		"ioctl", CONFINE_EPERM, CONFINE_IF_FIELD, 1, 0xffff & ~((count)-1), (first) \
+	}
+#define NO_TUN_IOCTLS(first, count) NO_IOCTLS('T' << 8 | (first), count)
 
 static const struct confine_call denied_calls[] = {
 	/* it may not outlive its supervisor */
-	{"prctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 0, PR_SET_PDEATHSIG},
+	ARGUMENT_IS("prctl", 0, PR_SET_PDEATHSIG),
 	CALL_EPERM("personality"),
 	/* files: everything it needs is open or read-only */
 	NO_IOCTL(FS_IOC_SETFLAGS),
@@ -54,6 +62,18 @@ static const struct confine_call denied_calls[] = {
 	CALL_EPERM("socket"),
 	CALL_EPERM("connect"),
 	CALL_EPERM("bind"),
+	/* The TAP: nothing but its offloads, buffer and header size, whose numbers are left out of
+	 * these ranges.  Above all no way to its network namespace. */
+	NO_TUN_IOCTLS(200, 8),	/* up to TUNGETFEATURES */
+	NO_TUN_IOCTLS(209, 1),	/* TUNSETTXFILTER */
+	NO_TUN_IOCTLS(211, 1),	/* TUNGETSNDBUF */
+	NO_TUN_IOCTLS(213, 1),	/* TUNATTACHFILTER */
+	NO_TUN_IOCTLS(214, 1),	/* TUNDETACHFILTER */
+	NO_TUN_IOCTLS(217, 1),	/* TUNSETQUEUE */
+	NO_TUN_IOCTLS(218, 2),	/* and TUNGETFILTER */
+	NO_TUN_IOCTLS(220, 4),	/* byte orders */
+	NO_TUN_IOCTLS(224, 32), /* TUNGETDEVNETNS among them, and what is to come */
+	NO_IOCTLS(0x8900, 256), /* of sockets; SIOCGSKNS works on a TAP, too */
 	/* Only with RAM in a file, which QEMU opens by a path and always for writing. */
 	NOTIFY("open", 1),
 	NOTIFY("openat", 2),

@@ -5,9 +5,9 @@
  * The fingerprint must differ wherever a saved VM would load and misbehave, and is made at every
  * start, so it is a few system calls: the program is known by its file's identity and times, not by
  * its content; the machine by the command line that a template of it is booted with, without what
- * may differ between template and clone (disks behind the slots, rates that are measured anew at
- * each boot of the host); under KVM the host's processor and kernel as well, for the guest sees
- * them.
+ * may differ between template and clone (disks behind the slots, the TAP behind the card, rates
+ * that are measured anew at each boot of the host); under KVM the host's processor and kernel as
+ * well, for the guest sees them.
  */
 #include "vmm/qemu/program.h"
 
@@ -81,7 +81,8 @@ int qemu_fingerprint(const struct vm_spec *spec, struct buf *text, struct err *e
 				       .accel = spec->accel,
 				       .cpus = spec->cpus,
 				       .memory_mb = spec->memory_mb,
-				       .slots = spec->slots};
+				       .slots = spec->slots,
+				       .net_fd = -1};
 	AUTO(auto_strv) char **args = NULL;
 	AUTO_FREE char *program = NULL;
 	struct stat st;

@@ -169,7 +169,7 @@ static int launch(struct vm *vm, const struct vm_spec *spec, int qmp_fd, struct 
 	AUTO(auto_strv) char **args = NULL;
 	struct qemu_jail jail;
 	AUTO_FD int state_fd = -1;
-	int fds[LIMIT_DISKS + 3] = {spec->channel_fd, qmp_fd}; /* in the order of enum qemu_fd */
+	int fds[LIMIT_DISKS + 4] = {spec->channel_fd, qmp_fd}; /* in the order of enum qemu_fd */
 	struct proc_spec proc = {.stdin_fd = -1,
 				 .stdout_fd = spec->console_fd,
 				 .stderr_fd = spec->stderr_fd,
@@ -185,6 +185,8 @@ static int launch(struct vm *vm, const struct vm_spec *spec, int qmp_fd, struct 
 
 	for (size_t i = 0; i < spec->disk_count; i++)
 		fds[2 + i] = spec->disks[i].fd;
+	if (spec->net_fd >= 0)
+		fds[proc.fd_count++] = spec->net_fd;
 	if (is_restored(spec)) {
 		state_fd = reopen(spec->state_fd, O_RDONLY, "state", err);
 		if (state_fd < 0)
@@ -216,8 +218,7 @@ static int qemu_start(const struct vm_spec *spec, struct vm **ret_vm, struct err
 			  .kvm_fd = -1,
 			  .savable = is_savable(spec)};
 	if (prepare_ram(vm, spec, err) < 0 ||
-	    qmp_hello(vm->qmp_fd, is_restored(spec) ? QEMU_FD_DISKS + (int)spec->disk_count : -1,
-		      err) < 0 ||
+	    qmp_hello(vm->qmp_fd, is_restored(spec) ? qemu_fd_of_state(spec) : -1, err) < 0 ||
 	    launch(vm, spec, theirs, err) < 0)
 		return -1;
 	*ret_vm = STEAL(vm);
