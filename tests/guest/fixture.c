@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SMALL_DISKS = 3 };
+enum { SMALL_DISKS = 3, SLOTS = 6 };
 
 struct guest_files guest_files_of(int argc, char **argv)
 {
@@ -66,6 +66,7 @@ void guest_machine_init(struct guest_machine *m, const struct guest_files *files
 		.disk_count = privileged ? GUEST_DISKS_MAX : SMALL_DISKS,
 		.ram_fd = -1,
 		.state_fd = -1,
+		.net_fd = -1,
 		.setup = {.hostname = (char *)"vm-test",
 			  .dns = m->dns,
 			  .hosts = m->hosts,
@@ -82,6 +83,36 @@ void guest_machine_done(struct guest_machine *m)
 	free(m->console);
 	free(m->upper);
 	free(m->data);
+}
+
+struct guest_template guest_template_new(void)
+{
+	char ram[] = "/tmp/guest-template-XXXXXX", state[] = "/tmp/guest-template-XXXXXX";
+	struct guest_template t = {mkostemp(ram, O_CLOEXEC), mkostemp(state, O_CLOEXEC)};
+
+	unlink(ram);
+	unlink(state);
+	if (t.ram_fd < 0 || t.state_fd < 0 || ftruncate(t.ram_fd, (off_t)GUEST_VM_MB << 20) < 0) {
+		printf("Bail out! no room for a template in /tmp\n");
+		exit(1);
+	}
+	return t;
+}
+
+void guest_template_done(struct guest_template *t)
+{
+	close(t->ram_fd);
+	close(t->state_fd);
+}
+
+struct guest_vm *guest_machine_begin(struct guest_machine *m, enum vm_begin how, int ram_fd,
+				     int state_fd)
+{
+	m->spec.begin = how;
+	m->spec.ram_fd = ram_fd;
+	m->spec.state_fd = state_fd;
+	m->spec.slots = SLOTS;
+	return guest_vm_begin(&m->spec);
 }
 
 struct guest_vm *guest_boot(const struct guest_files *files, bool privileged, uint64_t quota_us)

@@ -31,6 +31,17 @@ void guest_machine_init(struct guest_machine *machine, const struct guest_files 
 			const char *name, bool privileged);
 void guest_machine_done(struct guest_machine *machine);
 
+/* A VM saved, in files without a name. */
+struct guest_template {
+	int ram_fd, state_fd;
+};
+struct guest_template guest_template_new(void);
+void guest_template_done(struct guest_template *t);
+
+/* Begins such a machine with the slots of a template. */
+struct guest_vm *guest_machine_begin(struct guest_machine *m, enum vm_begin how, int ram_fd,
+				     int state_fd);
+
 /* Boots such a machine and sets it up. */
 struct guest_vm *guest_boot(const struct guest_files *files, bool privileged, uint64_t quota_us);
 

@@ -74,7 +74,7 @@ static void start_qemu(struct guest_vm *vm, const struct guest_vm_spec *spec, in
 		.disks = disks,
 		.disk_count = spec->unplugged ? 0 : spec->disk_count,
 		.slots = spec->slots,
-		.net_fd = -1,
+		.net_fd = spec->net_fd,
 		.channel_fd = channel_fd,
 		.console_fd = open_or_die(vm, spec->console, O_WRONLY | O_CREAT | O_TRUNC),
 		.stderr_fd = STDERR_FILENO,

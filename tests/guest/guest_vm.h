@@ -30,6 +30,7 @@ struct guest_vm_spec {
 	size_t slots;	/* as in struct vm_spec */
 	enum vm_begin begin;
 	int ram_fd, state_fd;	  /* as in struct vm_spec */
+	int net_fd;		  /* the same */
 	struct agent_setup setup; /* protocol, entropy and disks are filled in */
 };
 

@@ -14,13 +14,11 @@
 #include "base/fd.h"
 #include "base/tap.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { SLOTS = 6, ROUNDS = 7, CLOCK_US = 10000 };
+enum { ROUNDS = 7, CLOCK_US = 10000 };
 
 /* The control group of a command says which process it is: they are numbered. */
 static unsigned group_of(struct guest_vm *vm, struct guest_run run)
@@ -122,7 +120,7 @@ static void test_mismatch(struct guest_machine *m, struct guest_vm *vm)
 	prepare(vm, (struct agent_prepare){.waiting = false}, NULL);
 	m->spec.setup.privileged = true;
 	CHECK(!guest_vm_setup(vm, &m->spec, text));
-	CHECK_STR(text, "this VM is a clone of one with other disks, CPUs or privileges");
+	CHECK_STR(text, "this VM is a clone of one with other disks, CPUs, privileges or network");
 	check_refused(vm, AGENT_EXEC, VIEW_LIT(""), "the VM is not ready or is being shut down");
 	guest_vm_kill(vm);
 }
@@ -161,41 +159,7 @@ static void test_live(const struct guest_files *files)
 
 /* --- templates --- */
 
-struct template
-{
-	int ram_fd, state_fd;
-};
-
-static struct template template_new(void)
-{
-	char ram[] = "/tmp/guest-template-XXXXXX", state[] = "/tmp/guest-template-XXXXXX";
-	struct template t = {mkostemp(ram, O_CLOEXEC), mkostemp(state, O_CLOEXEC)};
-
-	unlink(ram);
-	unlink(state);
-	if (t.ram_fd < 0 || t.state_fd < 0 || ftruncate(t.ram_fd, (off_t)GUEST_VM_MB << 20) < 0) {
-		printf("Bail out! no room for a template in /tmp\n");
-		exit(1);
-	}
-	return t;
-}
-
-static void template_done(struct template *t)
-{
-	close(t->ram_fd);
-	close(t->state_fd);
-}
-
-static struct guest_vm *begin(struct guest_machine *m, enum vm_begin how, int ram_fd, int state_fd)
-{
-	m->spec.begin = how;
-	m->spec.ram_fd = ram_fd;
-	m->spec.state_fd = state_fd;
-	m->spec.slots = SLOTS;
-	return guest_vm_begin(&m->spec);
-}
-
-static void save_generic(const struct guest_files *files, struct template *t)
+static void save_generic(const struct guest_files *files, struct guest_template *t)
 {
 	AUTO(guest_machine_done) struct guest_machine m;
 	struct guest_vm *vm;
@@ -203,13 +167,14 @@ static void save_generic(const struct guest_files *files, struct template *t)
 	TEST("a generic template is saved before any of its disks is there");
 	guest_machine_init(&m, files, "generic", false);
 	m.spec.unplugged = true;
-	vm = begin(&m, VM_BOOT_INTO, t->ram_fd, -1);
+	vm = guest_machine_begin(&m, VM_BOOT_INTO, t->ram_fd, -1);
 	prepare(vm, (struct agent_prepare){.waiting = false}, NULL);
 	CHECK(guest_vm_save(vm, t->state_fd));
 }
 
 /* The upper disk of `m` is the seed of the clones' afterwards. */
-static void save_image(struct guest_machine *m, const struct template *generic, struct template *t)
+static void save_image(struct guest_machine *m, const struct guest_template *generic,
+		       struct guest_template *t)
 {
 	char text[GUEST_TEXT];
 	struct guest_vm *vm;
@@ -218,7 +183,7 @@ static void save_image(struct guest_machine *m, const struct template *generic, 
 	TEST("an image's template: disks that the generic one did not have, a command, a process "
 	     "that waits");
 	CHECK(fd_copy_sparse(generic->ram_fd, t->ram_fd, "RAM", &err) == 0);
-	vm = begin(m, VM_RESTORE_INTO, t->ram_fd, generic->state_fd);
+	vm = guest_machine_begin(m, VM_RESTORE_INTO, t->ram_fd, generic->state_fd);
 	CHECK(guest_vm_setup(vm, &m->spec, text));
 	EXPECT(vm, 0, "", "true");
 	prepare(vm, (struct agent_prepare){.waiting = true}, NULL);
@@ -227,7 +192,8 @@ static void save_image(struct guest_machine *m, const struct template *generic, 
 
 /* A clone with an upper disk of its own, named and numbered. */
 static struct guest_vm *clone_start(struct guest_machine *m, const struct guest_files *files,
-				    const char *seed, const struct template *t, unsigned number)
+				    const char *seed, const struct guest_template *t,
+				    unsigned number)
 {
 	AUTO_FREE char *name = xasprintf("clone-%u", number);
 	char text[GUEST_TEXT] = "";
@@ -236,7 +202,7 @@ static struct guest_vm *clone_start(struct guest_machine *m, const struct guest_
 	guest_machine_init(m, files, name, false);
 	guest_copy(seed, m->upper);
 	memset(m->spec.setup.machine_id, (int)number, sizeof(m->spec.setup.machine_id));
-	vm = begin(m, VM_RESTORE, t->ram_fd, t->state_fd);
+	vm = guest_machine_begin(m, VM_RESTORE, t->ram_fd, t->state_fd);
 	CHECK(guest_vm_setup(vm, &m->spec, text));
 	CHECK_STR(text, "");
 	return vm;
@@ -305,7 +271,8 @@ static int64_t clock_behind(struct guest_vm *vm)
 	return llabs(least);
 }
 
-static void test_clones(const struct guest_files *files, const char *seed, const struct template *t)
+static void test_clones(const struct guest_files *files, const char *seed,
+			const struct guest_template *t)
 {
 	AUTO(guest_machine_done) struct guest_machine a, b;
 	struct guest_vm *first = clone_start(&a, files, seed, t, 1);
@@ -338,7 +305,7 @@ struct times {
 };
 
 static struct times measure(const struct guest_files *files, const char *seed,
-			    const struct template *t, const char *cwd)
+			    const struct guest_template *t, const char *cwd)
 {
 	AUTO(guest_machine_done) struct guest_machine m;
 	struct guest_run run = {.command = "true", .cwd = cwd};
@@ -364,7 +331,8 @@ static int compare(const void *a, const void *b)
 	return (x->command > y->command) - (x->command < y->command);
 }
 
-static void test_times(const struct guest_files *files, const char *seed, const struct template *t)
+static void test_times(const struct guest_files *files, const char *seed,
+		       const struct guest_template *t)
 {
 	/* The process was made for no directory: another one means fork. */
 	static const char *const ways[] = {"", "/"};
@@ -387,8 +355,8 @@ static void test_times(const struct guest_files *files, const char *seed, const 
 int main(int argc, char **argv)
 {
 	const struct guest_files files = guest_files_of(argc, argv);
-	AUTO(template_done) struct template generic = template_new();
-	AUTO(template_done) struct template image = template_new();
+	AUTO(guest_template_done) struct guest_template generic = guest_template_new();
+	AUTO(guest_template_done) struct guest_template image = guest_template_new();
 	AUTO(guest_machine_done) struct guest_machine seed;
 
 	guest_machine_init(&seed, &files, "seed", false);
