@@ -76,6 +76,31 @@ enum {
 	LIMIT_ORDERS = 64 * 1024 * 1024,     /* all that it is told: a policy of full size fits */
 	LIMIT_DNS_LIFETIME_MS = 3600 * 1000, /* a name keeps its unused address so long */
 
+	/* the guest's DNS queries */
+	LIMIT_DNS_TTL_S = 60,	    /* told with an address, far below its lifetime */
+	LIMIT_DNS_RATE = 1000,	    /* queries a second, */
+	LIMIT_DNS_BURST = 5000,	    /* and at once after a rest */
+	LIMIT_DNS_NEW_RATE = 5,	    /* names a second that only a pattern allows, */
+	LIMIT_DNS_NEW_BURST = 500,  /* likewise */
+	LIMIT_DNS_PENDING = 1024,   /* queries that wait for the host's answer */
+	LIMIT_DNS_RECENT = 8192,    /* names and types that are known as recorded */
+	LIMIT_DNS_QUERY = 4096,	    /* bytes of one */
+	LIMIT_DNS_CONNECTIONS = 64, /* over TCP, at once */
+	LIMIT_DNS_PIPELINED = 16,   /* queries of one of them that wait */
+	LIMIT_DNS_IDLE_MS = 10000,  /* that it may take for the next */
+
+	/* the host's names, for the gateway */
+	LIMIT_RESOLVER_QUERIES = 2048,	    /* that wait for an answer */
+	LIMIT_RESOLVER_ASKED = 64,	    /* questions that the process has at once */
+	LIMIT_RESOLVER_THREADS = 16,	    /* of it: questions that it asks at once */
+	LIMIT_RESOLVER_WAIT_MS = 10000,	    /* until a query ends without an answer */
+	LIMIT_RESOLVER_KEPT = 4096,	    /* answers that are remembered */
+	LIMIT_RESOLVER_KEEP_MS = 30 * 1000, /* addresses */
+	LIMIT_RESOLVER_KEEP_NONE_MS = 5000, /* that there are none */
+	LIMIT_RESOLVER_PACKET = 64 * 1024,  /* one answer */
+	LIMIT_RESOLVER_RECORDS = 256,	    /* of one answer */
+	LIMIT_RESOLVER_MEMORY = 256 * 1024 * 1024,
+
 	/* what a guest and its servers say, before it is judged */
 	LIMIT_DNS_UDP = 1232,	       /* an answer that no path cuts into fragments */
 	LIMIT_DNS_NAMES = 32768,       /* with a synthetic address at once */

@@ -30,6 +30,7 @@
 #include "cli/help.h"
 #include "cli/images.h"
 #include "cli/man.h"
+#include "cli/roles.h"
 #include "cli/run_options.h"
 #include "cli/sandboxes.h"
 #include "cli/version.h"
@@ -462,6 +463,13 @@ static const struct cli_command root_commands[] = {
 		.hidden = true,
 		.raw = true,
 		.run = cmd_supervise,
+	},
+	{
+		.name = "__resolver",
+		.summary = "becomes the resolver of a sandbox's gateway",
+		.hidden = true,
+		.raw = true,
+		.run = cmd_resolver,
 	},
 	{
 		.name = "__man",

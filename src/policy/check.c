@@ -291,3 +291,22 @@ size_t policy_pinned(const struct policy *policy, const char *name, uint16_t por
 	}
 	return count;
 }
+
+enum policy_known policy_known(const struct policy *policy, const char *name)
+{
+	enum policy_known known = POLICY_UNNAMED;
+
+	for (size_t i = 0; i < policy->pin_count; i++) {
+		if (strcmp(policy->pins[i].name, name) == 0)
+			return POLICY_PINNED;
+	}
+	for (size_t i = 0; i < policy->entry_count; i++) {
+		const char *entry = policy->entries[i].name;
+
+		if (strcmp(entry, name) == 0)
+			return POLICY_NAMED;
+		if (entry[0] && strcmp(entry, "*") != 0 && match_name(entry, name))
+			known = POLICY_PATTERN;
+	}
+	return known;
+}

@@ -95,6 +95,16 @@ bool policy_check(const struct policy *policy, const struct policy_ask *ask,
 bool policy_check_ips(const struct policy *policy, const struct policy_ask *ask,
 		      const struct ip *ips, size_t count, struct policy_verdict *ret_verdict);
 
+/* What a policy knows of a name, from the least to the most. */
+enum policy_known {
+	POLICY_UNNAMED, /* what is allowed by `*` or for want of a list, and what is not allowed */
+	POLICY_PATTERN, /* a pattern of the list other than `*` has it */
+	POLICY_NAMED,	/* it is on the list itself */
+	POLICY_PINNED,	/* the user gave it an address, at one port or at all */
+};
+
+enum policy_known policy_known(const struct policy *policy, const char *name);
+
 /* The addresses that the user gave this name (verdict.name) at this port: of a host service, else
  * of add_hosts.  A name that has one is not resolved.  Returns how many it has; at most `max` are
  * written. */
