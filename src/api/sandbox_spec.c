@@ -32,6 +32,9 @@ void sandbox_spec_init(struct sandbox_spec *spec)
 		.timeout_s = SPEC_TIMEOUT_S,
 		.mtu = SPEC_MTU,
 		.hostname = xstrdup(""),
+		.upstream_proxy = xstrdup(""),
+		.no_proxy = xstrdup(""),
+		.audit_path = xstrdup(""),
 	};
 }
 
@@ -46,6 +49,12 @@ void sandbox_spec_done(struct sandbox_spec *spec)
 	free(spec->disks);
 	strv_free(spec->dns_servers);
 	strv_free(spec->add_hosts);
+	policy_spec_done(&spec->policy);
+	if (spec->upstream_proxy)
+		explicit_bzero(spec->upstream_proxy, strlen(spec->upstream_proxy));
+	free(spec->upstream_proxy);
+	free(spec->no_proxy);
+	free(spec->audit_path);
 	strv_free(spec->env);
 	image_config_done(&spec->image_config);
 	*spec = (struct sandbox_spec){0};
@@ -165,6 +174,8 @@ static int check_names(const struct sandbox_spec *spec, struct err *err)
 
 int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, struct err *err)
 {
+	if (check_mtu(spec->mtu, err) < 0)
+		return -1;
 	if (!isfinite(spec->cpus) || spec->cpus <= 0)
 		return err_set(err, ERR_INVALID, "--cpus must be a finite number > 0");
 	if (ceil(spec->cpus) > host_cpus)
@@ -172,8 +183,7 @@ int sandbox_spec_check(const struct sandbox_spec *spec, unsigned host_cpus, stru
 	if (check_range("memory", spec->memory_mb, SPEC_MEMORY_MB_MIN, SPEC_MEMORY_MB_MAX, err) <
 		    0 ||
 	    check_range("disk-size", spec->disk_size_mb, SPEC_DISK_SIZE_MB_MIN,
-			SPEC_DISK_SIZE_MB_MAX, err) < 0 ||
-	    check_mtu(spec->mtu, err) < 0)
+			SPEC_DISK_SIZE_MB_MAX, err) < 0)
 		return -1;
 	return check_names(spec, err);
 }
@@ -212,25 +222,53 @@ static json_t *add_hosts_to_json(char *const *mappings)
 	return array;
 }
 
+static json_t *list_to_json(char *const *list)
+{
+	json_t *array = json_array();
+
+	for (; list && *list; list++)
+		json_array_append_new(array, json_string(*list));
+	return array;
+}
+
+static void set_list(json_t *object, const char *key, char *const *list)
+{
+	if (list && *list)
+		json_object_set_new(object, key, list_to_json(list));
+}
+
+static void set_true(json_t *object, const char *key, bool value)
+{
+	if (value)
+		json_object_set_new(object, key, json_true());
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	if (*text)
+		json_object_set_new(object, key, json_string(text));
+}
+
+/* An empty list denies everything, and none nothing: hence `allowed_hosts` even when empty. */
 static json_t *network_to_json(const struct sandbox_spec *spec)
 {
+	const struct policy_spec *policy = &spec->policy;
 	json_t *object = json_object();
 
+	if (policy->listed)
+		json_object_set_new(object, "allowed_hosts", list_to_json(policy->allow_hosts));
 	if (spec->add_hosts && spec->add_hosts[0])
 		json_object_set_new(object, "add_hosts", add_hosts_to_json(spec->add_hosts));
-	json_object_set_new(object, "block_private_ips", json_true());
-	if (spec->no_network)
-		json_object_set_new(object, "no_network", json_true());
-	if (spec->dns_servers && spec->dns_servers[0]) {
-		json_t *array = json_array();
-
-		for (size_t i = 0; spec->dns_servers[i]; i++)
-			json_array_append_new(array, json_string(spec->dns_servers[i]));
-		json_object_set_new(object, "dns_servers", array);
-	}
-	if (*spec->hostname)
-		json_object_set_new(object, "hostname", json_string(spec->hostname));
+	json_object_set_new(object, "block_private_ips", json_boolean(!policy->allow_local_nets));
+	set_true(object, "no_network", spec->no_network);
+	set_true(object, "intercept", spec->network_intercept);
+	set_list(object, "dns_servers", spec->dns_servers);
+	set_text(object, "hostname", spec->hostname);
 	json_object_set_new(object, "mtu", json_integer(spec->mtu));
+	set_list(object, "allow_private", policy->allow_private);
+	set_list(object, "allow_host_services", policy->host_services);
+	set_true(object, "audit_only", policy->audit_only);
+	set_text(object, "audit", spec->audit_path);
 	return object;
 }
 

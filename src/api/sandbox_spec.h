@@ -7,6 +7,7 @@
 
 #include "api/disk_mount.h"
 #include "api/image_config.h"
+#include "api/policy_spec.h"
 #include "base/err.h"
 
 #include <jansson.h>
@@ -40,11 +41,16 @@ struct sandbox_spec {
 	size_t disk_count;
 	int64_t timeout_s; /* recorded; `run --timeout` enforces it */
 	bool no_network;
-	int64_t mtu;	    /* of the network card */
-	char *hostname;	    /* "" = the VM id */
-	char **dns_servers; /* NULL = 8.8.8.8, 8.8.4.4 */
-	char **add_hosts;   /* "HOST:IP", checked, IP in canonical form */
-	char **env;	    /* "KEY=VALUE" of --env-file and --env, in order, last wins */
+	int64_t mtu;		   /* of the network card */
+	char *hostname;		   /* "" = the VM id */
+	char **dns_servers;	   /* NULL = 8.8.8.8, 8.8.4.4 */
+	char **add_hosts;	   /* "HOST:IP", checked, IP in canonical form */
+	struct policy_spec policy; /* what its network may reach */
+	bool network_intercept;	   /* TLS of all hosts is to be intercepted */
+	char *upstream_proxy;	   /* "" = none; may hold a password, so it is shown nowhere */
+	char *no_proxy;		   /* what goes past it, as in NO_PROXY; "" = nothing */
+	char *audit_path;	   /* absolute; "" = in the sandbox's directory */
+	char **env;		   /* "KEY=VALUE" of --env-file and --env, in order, last wins */
 	struct image_config image_config; /* of the image, with the run's overrides */
 };
 

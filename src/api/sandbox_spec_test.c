@@ -118,15 +118,30 @@ static void test_json(void)
 	spec.hostname = xstrdup("box");
 	strv_add(&spec.dns_servers, "1.1.1.1");
 	strv_add(&spec.add_hosts, "db:2001:db8::1");
+	spec.policy.listed = spec.policy.audit_only = spec.policy.allow_local_nets = true;
+	strv_add(&spec.policy.allow_hosts, "*.example.com");
+	strv_add(&spec.policy.allow_private, "10.0.0.0/8");
+	strv_add(&spec.policy.host_services, "db.internal=127.0.0.1:5432");
+	spec.network_intercept = true;
+	free(spec.upstream_proxy);
+	spec.upstream_proxy = xstrdup("http://me:secret@proxy:3128");
+	free(spec.audit_path);
+	spec.audit_path = xstrdup("/var/log/audit");
 	strv_add(&spec.env, "A=1");
 	strv_add(&spec.env, "A=2");
 	strv_add(&spec.image_config.cmd, "/bin/sh");
-	check_json(&spec, "{\"id\":\"vm-1\",\"image\":\"alpine\",\"privileged\":true,\"resources\":"
-			  "{\"cpus\":0.1,\"memory_mb\":512,\"disk_size_mb\":5120,"
-			  "\"timeout_seconds\":300},\"network\":{\"add_hosts\":[{\"host\":\"db\","
-			  "\"ip\":\"2001:db8::1\"}],\"block_private_ips\":true,\"no_network\":true,"
-			  "\"dns_servers\":[\"1.1.1.1\"],\"hostname\":\"box\",\"mtu\":1280},"
-			  "\"env\":{\"A\":\"2\"},\"image_config\":{\"cmd\":[\"/bin/sh\"]}}");
+	check_json(&spec,
+		   "{\"id\":\"vm-1\",\"image\":\"alpine\",\"privileged\":true,\"resources\":"
+		   "{\"cpus\":0.1,\"memory_mb\":512,\"disk_size_mb\":5120,"
+		   "\"timeout_seconds\":300},\"network\":{\"allowed_hosts\":"
+		   "[\"*.example.com\"],\"add_hosts\":[{\"host\":\"db\","
+		   "\"ip\":\"2001:db8::1\"}],\"block_private_ips\":false,\"no_network\":true,"
+		   "\"intercept\":true,"
+		   "\"dns_servers\":[\"1.1.1.1\"],\"hostname\":\"box\",\"mtu\":1280,"
+		   "\"allow_private\":[\"10.0.0.0/8\"],\"allow_host_services\":"
+		   "[\"db.internal=127.0.0.1:5432\"],\"audit_only\":true,"
+		   "\"audit\":\"/var/log/audit\"},"
+		   "\"env\":{\"A\":\"2\"},\"image_config\":{\"cmd\":[\"/bin/sh\"]}}");
 }
 
 int main(void)

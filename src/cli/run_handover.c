@@ -9,13 +9,13 @@
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/strv.h"
-#include "wire/pack.h"
+#include "wire/policy_pack.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* A member that is new is handed over too, or the detached sandbox silently lacks it. */
-_Static_assert(sizeof(struct sandbox_spec) == 168 && sizeof(struct run_options) == 336,
+_Static_assert(sizeof(struct sandbox_spec) == 240 && sizeof(struct run_options) == 408,
 	       "hand the new members over as well, then count them here");
 
 static void pack_double(struct buf *buf, double value)
@@ -130,6 +130,11 @@ static void pack_spec(struct buf *buf, const struct sandbox_spec *spec)
 	pack_str(buf, spec->hostname);
 	pack_strv(buf, spec->dns_servers);
 	pack_strv(buf, spec->add_hosts);
+	policy_spec_pack(buf, &spec->policy);
+	pack_u8(buf, spec->network_intercept);
+	pack_str(buf, spec->upstream_proxy);
+	pack_str(buf, spec->no_proxy);
+	pack_str(buf, spec->audit_path);
 	pack_strv(buf, spec->env);
 	pack_image_config(buf, &spec->image_config);
 }
@@ -150,6 +155,11 @@ static void unpack_spec(struct unpack *in, struct sandbox_spec *spec)
 	spec->hostname = unpack_str(in);
 	spec->dns_servers = unpack_strv(in);
 	spec->add_hosts = unpack_strv(in);
+	policy_spec_unpack(in, &spec->policy);
+	spec->network_intercept = unpack_u8(in);
+	spec->upstream_proxy = unpack_str(in);
+	spec->no_proxy = unpack_str(in);
+	spec->audit_path = unpack_str(in);
 	spec->env = unpack_strv(in);
 	unpack_image_config(in, &spec->image_config);
 }

@@ -34,6 +34,17 @@ static void fill(struct run_options *options)
 	spec->hostname = xstrdup("host");
 	strv_add(&spec->dns_servers, "1.1.1.1");
 	strv_add(&spec->add_hosts, "a:10.0.0.1");
+	spec->policy.listed = spec->policy.audit_only = spec->policy.allow_local_nets = true;
+	strv_add(&spec->policy.allow_hosts, "a.test");
+	strv_add(&spec->policy.allow_private, "10.0.0.0/8");
+	strv_add(&spec->policy.host_services, "db=127.0.0.1:1");
+	spec->network_intercept = true;
+	free(spec->upstream_proxy);
+	spec->upstream_proxy = xstrdup("http://proxy:3128");
+	free(spec->no_proxy);
+	spec->no_proxy = xstrdup("a.test");
+	free(spec->audit_path);
+	spec->audit_path = xstrdup("/audit");
 	spec->env = strv_copy(list);
 	spec->image_config = (struct image_config){
 		xstrdup("user"), xstrdup("/dir"), strv_copy(list), strv_copy(list + 1), NULL,
@@ -68,6 +79,7 @@ int main(void)
 	CHECK_STR(got.options.command, "a 'b c'");
 	CHECK_STR(got.layers[1], "/blobs/top");
 	CHECK(got.options.port_count == 2 && got.options.ports[1].guest_port == 65535);
+	CHECK_STR(got.options.spec.upstream_proxy, "http://proxy:3128");
 	CHECK(got.options.spec.cpus == 0.1 && got.options.graceful_shutdown_ns == 5);
 
 	TEST("and each member in its place");

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/strv.h"
-#include "wire/pack.h"
+#include "wire/policy_pack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +17,7 @@
 void orders_pack(struct buf *buf, const struct orders *orders)
 {
 	pack_str(buf, orders->id);
-	pack_u8(buf, orders->policy.listed);
-	pack_u8(buf, orders->policy.allow_local_nets);
-	pack_u8(buf, orders->policy.audit_only);
-	pack_strv(buf, orders->policy.allow_hosts);
-	pack_strv(buf, orders->policy.allow_private);
-	pack_strv(buf, orders->policy.host_services);
+	policy_spec_pack(buf, &orders->policy);
 	pack_strv(buf, orders->add_hosts);
 	pack_strv(buf, orders->host_ips);
 	pack_str(buf, orders->proxy);
@@ -35,12 +30,7 @@ int orders_unpack(struct view bytes, struct orders *ret_orders, struct err *err)
 	struct orders orders = {0};
 
 	orders.id = unpack_str(&in);
-	orders.policy.listed = unpack_u8(&in);
-	orders.policy.allow_local_nets = unpack_u8(&in);
-	orders.policy.audit_only = unpack_u8(&in);
-	orders.policy.allow_hosts = unpack_strv(&in);
-	orders.policy.allow_private = unpack_strv(&in);
-	orders.policy.host_services = unpack_strv(&in);
+	policy_spec_unpack(&in, &orders.policy);
 	orders.add_hosts = unpack_strv(&in);
 	orders.host_ips = unpack_strv(&in);
 	orders.proxy = unpack_str(&in);
