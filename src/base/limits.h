@@ -70,8 +70,7 @@ enum {
 	LIMIT_PIPES = 16,		   /* of all tunnels, for splice() */
 	LIMIT_DIAL_ADDRESSES = 8,	   /* of one name that are tried */
 	LIMIT_DIAL_ADDRESS_MS = 10 * 1000, /* for one of them */
-	LIMIT_DIAL_MS = 20 * 1000,	   /* for all of them */
-	LIMIT_PROXY_MS = 60 * 1000, /* for the proxy's name, the proxy, and its way to the server */
+	LIMIT_PROXY_MS = 30 * 1000, /* for the proxy's name, the proxy, and its way to the server */
 	LIMIT_PROXY_TEXT = 16 * 1024, /* its address, its user, or the hosts that it does not get */
 	LIMIT_ORDERS = 64 * 1024 * 1024,     /* all that it is told: a policy of full size fits */
 	LIMIT_DNS_LIFETIME_MS = 3600 * 1000, /* a name keeps its unused address so long */

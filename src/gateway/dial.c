@@ -4,7 +4,8 @@
  *
  * Happy path: the timer starts the first attempt; the first socket that becomes writable without an
  * error wins, all others are closed, the owner is told.  One timer serves all moments: the next
- * attempt, the end of one, the end of all.
+ * attempt, the end of one.  So the last one ends LIMIT_DIAL_ADDRESSES quarters of a second after
+ * LIMIT_DIAL_ADDRESS_MS at the latest.
  * Failure modes: what an attempt failed of is kept, and all of it told when the last one has
  * failed. Close: one callback a handle is counted; the last frees.
  */
@@ -38,7 +39,6 @@ struct dial {
 	size_t count, begun;
 	uint16_t port;
 	uint64_t next_ms; /* when the next attempt begins */
-	uint64_t end_ms;
 	unsigned handles;
 	dial_done_fn *done;
 	void *ctx;
@@ -212,7 +212,7 @@ static void end_late(struct dial *dial, uint64_t now)
 	for (size_t i = 0; i < dial->begun; i++) {
 		struct attempt *attempt = &dial->attempts[i];
 
-		if (attempt->fd >= 0 && now >= MIN(attempt->end_ms, dial->end_ms))
+		if (attempt->fd >= 0 && now >= attempt->end_ms)
 			attempt_failed(attempt, ETIMEDOUT);
 	}
 }
@@ -220,7 +220,7 @@ static void end_late(struct dial *dial, uint64_t now)
 /* When there is something to do without an answer; 0: never, since no attempt goes on. */
 static uint64_t next_moment(const struct dial *dial)
 {
-	uint64_t next = dial->end_ms;
+	uint64_t next = UINT64_MAX;
 	size_t running = 0;
 
 	for (size_t i = 0; i < dial->begun; i++) {
@@ -245,7 +245,7 @@ static void step(struct dial *dial)
 	uint64_t now = uv_now(dial->timer.loop), next;
 
 	end_late(dial, now);
-	while (dial->begun < dial->count && now >= dial->next_ms && now < dial->end_ms)
+	while (dial->begun < dial->count && now >= dial->next_ms)
 		begin_next(dial, now);
 	next = next_moment(dial);
 	if (next == 0)
@@ -268,7 +268,6 @@ struct dial *dial_start(uv_loop_t *loop, const struct ip *ips, size_t count, uin
 	uv_timer_init(loop, &dial->timer);
 	dial->timer.data = dial;
 	dial->handles = 1;
-	dial->end_ms = uv_now(loop) + LIMIT_DIAL_MS;
 	uv_timer_start(&dial->timer, on_timer, 0, 0);
 	return dial;
 }

@@ -206,11 +206,13 @@ void proxy_ask(const struct proxy *proxy, const char *host, uint16_t port, struc
 
 void proxy_refusal(const struct proxy *proxy, unsigned status, struct err *ret_why)
 {
-	if (status == 407 && proxy->credentials)
-		err_set_(ret_why, ERR_DENIED, "does not accept its user and password (407)");
-	else if (status == 407)
+	bool unknown = status == 407 || status == 401; /* the latter is tinyproxy's */
+
+	if (unknown && proxy->credentials)
+		err_set_(ret_why, ERR_DENIED, "does not accept its user and password (%u)", status);
+	else if (unknown)
 		err_set_(ret_why, ERR_DENIED,
-			 "wants a user and a password (407): http://USER:PASSWORD@%s:%u",
+			 "wants a user and a password (%u): http://USER:PASSWORD@%s:%u", status,
 			 proxy->address.host, proxy->address.port);
 	else if (status == 403)
 		err_set_(ret_why, ERR_DENIED, "does not allow it (403)");

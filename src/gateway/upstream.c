@@ -195,7 +195,6 @@ static void on_answer(uv_poll_t *poll, int status, int events)
 	char chunk[CHUNK];
 	ssize_t len = recv(dial->fd, chunk, sizeof(chunk), MSG_PEEK);
 
-	(void)status;
 	(void)events;
 	if (len > 0)
 		read_answer(dial, (struct view){chunk, (size_t)len});
@@ -203,6 +202,9 @@ static void on_answer(uv_poll_t *poll, int status, int events)
 		fail_with(dial, ERR_IO, "closed the connection without an answer");
 	else if (errno != EAGAIN && errno != EINTR)
 		fail_with(dial, ERR_IO, "reset the connection");
+	/* Stopped by libuv for an error that shows when all before it was read. */
+	if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
+		uv_poll_start(poll, UV_READABLE, on_answer);
 }
 
 static void on_writable(uv_poll_t *poll, int status, int events)
@@ -213,7 +215,7 @@ static void on_writable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (len < 0 && (errno == EAGAIN || errno == EINTR) && status == 0)
 		return;
-	if (len < 0) {
+	if (len < 0 || status < 0) {
 		fail_with(dial, ERR_IO, "reset the connection");
 		return;
 	}
