@@ -38,6 +38,10 @@ struct packet {
 	size_t options_len;
 };
 
+#define PACKET_SYN .protocol = IPPROTO_TCP, .from_port = 40000, .to_port = 443, .flags = SYN
+#define PACKET_QUERY \
+	.protocol = IPPROTO_UDP, .from_port = 40000, .to_port = 53, .data = "query", .len = 5
+
 void guest_frame(struct frame *ret_frame, const struct packet *packet);
 /* An IPv6 packet of the guest's link-local address; its checksum, if `protocol` has one, is filled
  * in. */

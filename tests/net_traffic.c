@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "net/net.h"
 #include "net_guest.h"
+#include "net_hostile.h"
 #include "net_tun.h"
 
 #include <arpa/inet.h>
@@ -51,178 +52,30 @@ static bool is_silent(const struct net *net, const struct frame *frame)
 	return !answer_of(net->tap_fd, frame, &answer) && nothing_arrived(net);
 }
 
-static void check_silent(const struct net *net, const struct frame *frame, const char *name)
+static void check_silent(void *ctx, const char *name, const struct frame *frame)
 {
-	if (is_silent(net, frame))
+	if (is_silent(ctx, frame))
 		return;
 	printf("# %s was answered or arrived\n", name);
 	CHECK(false);
 }
 
-#define TCP_SYN .protocol = IPPROTO_TCP, .from_port = 40000, .to_port = 443, .flags = SYN
-#define QUERY	.protocol = IPPROTO_UDP, .from_port = 40000, .to_port = 53, .data = "query", .len = 5
-
-static const uint8_t lsrr[] = {131, 7, 4, 8, 8, 8, 8, 0}, ssrr[] = {137, 7, 4, 8, 8, 8, 8, 0},
-		     record_route[] = {7, 7, 4, 0, 0, 0, 0, 0};
-static const uint8_t echo[] = {8, 0, 0, 0, 0, 1, 0, 1}, redirect[] = {5, 1, 0, 0, 8, 8, 8, 8};
-
-#define PING	    .protocol = IPPROTO_ICMP, .data = echo, .len = sizeof(echo)
-#define OPTIONS(of) .options = (of), .options_len = sizeof(of)
-
-static const struct {
-	const char *name;
-	struct packet packet;
-} silent_packets[] = {
-	{"TCP to loopback", {.to = "127.0.0.1", TCP_SYN}},
-	{"TCP to another loopback", {.to = "127.8.8.8", TCP_SYN}},
-	{"TCP to 0.0.0.0", {.to = "0.0.0.0", TCP_SYN}},
-	{"TCP to broadcast", {.to = "255.255.255.255", TCP_SYN}},
-	{"TCP to the link's broadcast", {.to = "100.64.0.3", TCP_SYN}},
-	{"TCP to multicast", {.to = "224.0.0.1", TCP_SYN}},
-	{"TCP to class E", {.to = "240.0.0.1", TCP_SYN}},
-	{"TCP from loopback", {.from = "127.0.0.1", .to = "8.8.8.8", TCP_SYN}},
-	{"TCP from the gateway", {.from = NET_GATEWAY_ADDRESS, .to = "8.8.8.8", TCP_SYN}},
-	{"TCP from a stranger", {.from = "8.8.4.4", .to = "8.8.8.8", TCP_SYN}},
-	{"TCP from 0.0.0.0", {.from = "0.0.0.0", .to = "8.8.8.8", TCP_SYN}},
-	{"TCP from broadcast", {.from = "100.64.0.3", .to = "8.8.8.8", TCP_SYN}},
-	{"TCP with a loose source route", {.to = NET_GATEWAY_ADDRESS, TCP_SYN, OPTIONS(lsrr)}},
-	{"TCP with a strict source route", {.to = NET_GATEWAY_ADDRESS, TCP_SYN, OPTIONS(ssrr)}},
-	{"TCP that records its route", {.to = "8.8.8.8", TCP_SYN, OPTIONS(record_route)}},
-	{"DNS to loopback", {.to = "127.0.0.53", QUERY}},
-	{"DNS to multicast", {.to = "224.0.0.251", QUERY}},
-	{"DNS to broadcast", {.to = "100.64.0.3", .from = "8.8.4.4", QUERY}},
-	{"DNS from a stranger", {.from = "8.8.4.4", .to = "8.8.8.8", QUERY}},
-	{"DNS with a source route", {.to = "8.8.8.8", QUERY, OPTIONS(lsrr)}},
-	{"ping to the gateway", {.to = NET_GATEWAY_ADDRESS, PING}},
-	{"ping to the world", {.to = "8.8.8.8", PING}},
-	{"ping with a source route", {.to = NET_GATEWAY_ADDRESS, PING, OPTIONS(lsrr)}},
-	{"a redirect",
-	 {.to = NET_GATEWAY_ADDRESS,
-	  .protocol = IPPROTO_ICMP,
-	  .data = redirect,
-	  .len = sizeof(redirect)}},
-	{"IGMP", {.to = "224.0.0.1", .protocol = IPPROTO_IGMP, .data = echo, .len = 8}},
-	{"IP in IP", {.to = NET_GATEWAY_ADDRESS, .protocol = IPPROTO_IPIP, .data = echo, .len = 8}},
-	{"6in4", {.to = NET_GATEWAY_ADDRESS, .protocol = IPPROTO_IPV6, .data = echo, .len = 8}},
-	{"GRE", {.to = NET_GATEWAY_ADDRESS, .protocol = IPPROTO_GRE, .data = echo, .len = 8}},
-	{"ESP", {.to = NET_GATEWAY_ADDRESS, .protocol = IPPROTO_ESP, .data = echo, .len = 8}},
-	{"SCTP", {.to = NET_GATEWAY_ADDRESS, .protocol = IPPROTO_SCTP, .data = echo, .len = 8}},
-	{"UDP-Lite", {.to = "8.8.8.8", .protocol = IPPROTO_UDPLITE, .data = echo, .len = 8}},
-	{"an unknown protocol", {.to = "8.8.8.8", .protocol = 253, .data = echo, .len = 8}},
-	{"DHCP",
-	 {.from = "0.0.0.0",
-	  .to = "255.255.255.255",
-	  .protocol = IPPROTO_UDP,
-	  .from_port = 68,
-	  .to_port = 67,
-	  .data = "",
-	  .len = 0}},
-};
-
-static void check_silent_packets(const struct net *net)
+static void check_hostile(struct net *net)
 {
-	struct frame frame, parts[2];
-
 	TEST("what is no TCP or DNS of the guest gets no answer and arrives nowhere");
-	for (size_t i = 0; i < ARRAY_SIZE(silent_packets); i++) {
-		guest_frame(&frame, &silent_packets[i].packet);
-		check_silent(net, &frame, silent_packets[i].name);
-	}
+	hostile_packets(check_silent, net);
 
 	TEST("a part of a packet gets no answer");
-	guest_frame(&frame, &(struct packet){.to = "9.9.9.9", QUERY});
-	guest_fragment(&frame, 8, parts);
-	check_silent(net, &parts[1], "the second part of a query");
-	guest_frame(&frame, &(struct packet){.to = "9.9.9.9", TCP_SYN});
-	guest_fragment(&frame, 8, parts);
-	check_silent(net, &parts[0], "the first part of a SYN");
-	frame.len = ETH_HEADER + IP_HEADER + 4;
-	check_silent(net, &frame, "a SYN cut short");
-	frame.len = ETH_HEADER + 7;
-	check_silent(net, &frame, "an IP header cut short");
-}
-
-static const uint8_t neighbour_solicitation[24] = {135, [8] = 0xfe, 0x80, [20] = 0xfe, 0x40, 0, 1},
-		     neighbour_advertisement[24] = {136, [4] = 0x20, [8] = 0xfe, 0x80, [23] = 1},
-		     router_solicitation[8] = {133}, router_advertisement[16] = {134, [4] = 64},
-		     echo6[8] = {128, [7] = 1}, listener_query[24] = {130},
-		     syn6[20] = {0x9c, 0x40, 1, 0xbb, [12] = 0x50, SYN, 0xff, 0xff},
-		     query6[13] = {0x9c, 0x40, 0, 53, 0, 13, [8] = 'q', 'u', 'e', 'r', 'y'},
-		     hop_by_hop[8] = {IPPROTO_ICMPV6, 0, 5, 2}, fragment6[16] = {IPPROTO_ICMPV6};
-
-#define BYTES(of) (of), sizeof(of)
-
-static const struct {
-	const char *name, *to;
-	uint8_t protocol;
-	const uint8_t *bytes;
-	size_t len;
-} silent_packets6[] = {
-	{"a neighbour solicitation", "ff02::1:ff40:1", IPPROTO_ICMPV6,
-	 BYTES(neighbour_solicitation)},
-	{"a neighbour advertisement", "ff02::1", IPPROTO_ICMPV6, BYTES(neighbour_advertisement)},
-	{"a router solicitation", "ff02::2", IPPROTO_ICMPV6, BYTES(router_solicitation)},
-	{"a router advertisement", "ff02::1", IPPROTO_ICMPV6, BYTES(router_advertisement)},
-	{"a multicast listener query", "ff02::1", IPPROTO_ICMPV6, BYTES(listener_query)},
-	{"ping to all", "ff02::1", IPPROTO_ICMPV6, BYTES(echo6)},
-	{"ping to the gateway", "fe80::64ff:fe40:1", IPPROTO_ICMPV6, BYTES(echo6)},
-	{"ping to loopback", "::1", IPPROTO_ICMPV6, BYTES(echo6)},
-	{"TCP", "2001:4860:4860::8888", IPPROTO_TCP, BYTES(syn6)},
-	{"TCP to a mapped address", "::ffff:8.8.8.8", IPPROTO_TCP, BYTES(syn6)},
-	{"TCP by NAT64", "64:ff9b::808:808", IPPROTO_TCP, BYTES(syn6)},
-	{"DNS", "2001:4860:4860::8888", IPPROTO_UDP, BYTES(query6)},
-	{"multicast DNS", "ff02::fb", IPPROTO_UDP, BYTES(query6)},
-	{"a hop-by-hop header", "ff02::1", IPPROTO_HOPOPTS, BYTES(hop_by_hop)},
-	{"a fragment", "ff02::1", IPPROTO_FRAGMENT, BYTES(fragment6)},
-};
-
-static void check_silent_packets6(const struct net *net)
-{
-	struct frame frame;
+	hostile_fragments(check_silent, net);
 
 	TEST("nothing of IPv6 gets an answer or arrives");
-	for (size_t i = 0; i < ARRAY_SIZE(silent_packets6); i++) {
-		guest_frame6(&frame, silent_packets6[i].to, silent_packets6[i].protocol,
-			     silent_packets6[i].bytes, silent_packets6[i].len);
-		check_silent(net, &frame, silent_packets6[i].name);
-	}
-}
-
-static const uint16_t silent_types[] = {
-	0x8035 /* RARP */,  0x8847 /* MPLS */, 0x8863 /* PPPoE */,  0x8864,
-	0x888e /* EAPOL */, 0x88cc /* LLDP */, 0x88e5 /* MACsec */, 0x0026 /* 802.3 */};
-
-static void check_silent_frames(const struct net *net)
-{
-	static const char *const others[] = {"8.8.8.8",		"127.0.0.1",  "0.0.0.0",
-					     NET_GUEST_ADDRESS, "100.64.0.3", "169.254.169.254"};
-	struct frame syn, frame;
-	uint8_t tagged[FRAME_SIZE] = {0, 5}; /* VLAN 5 */
+	hostile_packets6(check_silent, net);
 
 	TEST("ARP is answered for the gateway only, and believed by nobody");
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		guest_arp(&frame, others[i]);
-		check_silent(net, &frame, others[i]);
-	}
-	guest_arp(&frame, NET_GUEST_ADDRESS);
-	frame.bytes[ETH_HEADER + 7] = 2;
-	frame.bytes[ETH_HEADER + 8 + 5] ^= 0xff;
-	check_silent(net, &frame, "an ARP answer that moves the guest elsewhere");
+	hostile_arp(check_silent, net);
 
 	TEST("frames of VLANs, other protocols and other stations get no answer");
-	guest_frame(&syn, &(struct packet){.to = "8.8.8.8", TCP_SYN});
-	for (size_t i = 0; i < ARRAY_SIZE(silent_types); i++) {
-		guest_raw(&frame, silent_types[i], syn.bytes + ETH_HEADER, syn.len - ETH_HEADER);
-		check_silent(net, &frame, "a frame of another protocol");
-	}
-	memcpy(tagged + 2, syn.bytes + 12, syn.len - 12);
-	guest_raw(&frame, 0x8100, tagged, syn.len - 10);
-	check_silent(net, &frame, "a VLAN");
-	guest_raw(&frame, 0x88a8, tagged, syn.len - 10);
-	check_silent(net, &frame, "a provider's VLAN");
-	frame = syn;
-	frame.bytes[5] ^= 0xff;
-	check_silent(net, &frame, "a frame to another station");
+	hostile_frames(check_silent, net);
 }
 
 /* ---- what arrives ---- */
@@ -383,11 +236,11 @@ static void check_udp(const struct net *net)
 
 	TEST("DNS to any server reaches the socket, and is answered in the server's name");
 	for (size_t i = 0; i < ARRAY_SIZE(servers); i++) {
-		guest_frame(&frame, &(struct packet){.to = servers[i], QUERY});
+		guest_frame(&frame, &(struct packet){.to = servers[i], PACKET_QUERY});
 		CHECK(!answer_of(net->tap_fd, &frame, &answer));
 		check_exchange(net, servers[i]);
 	}
-	guest_frame(&frame, &(struct packet){.to = "1.1.1.1", QUERY});
+	guest_frame(&frame, &(struct packet){.to = "1.1.1.1", PACKET_QUERY});
 	guest_fragment(&frame, 8, parts);
 	guest_send(net->tap_fd, &parts[1]);
 	guest_send(net->tap_fd, &parts[0]);
@@ -415,7 +268,7 @@ static void check_neighbours(const struct net *net)
 	TEST("two networks with the same addresses know nothing of each other");
 	CHECK(net_open(MTU, &other, &err) == 0);
 	CHECK(connects(&other, "8.8.8.8", 443) && connects(net, "8.8.8.8", 443));
-	guest_frame(&frame, &(struct packet){.to = "8.8.8.8", QUERY});
+	guest_frame(&frame, &(struct packet){.to = "8.8.8.8", PACKET_QUERY});
 	CHECK(!answer_of(other.tap_fd, &frame, &answer));
 	CHECK(nothing_arrived(net) && !nothing_arrived(&other));
 	CHECK(!guest_receive(net->tap_fd, &answer, 0) && !guest_receive(other.tap_fd, &answer, 0));
@@ -440,9 +293,7 @@ int main(int argc, char **argv)
 			CHECK(false);
 		return tap_done();
 	}
-	check_silent_packets(&net);
-	check_silent_packets6(&net);
-	check_silent_frames(&net);
+	check_hostile(&net);
 	check_tcp(&net);
 	check_udp(&net);
 	check_neighbours(&net);
