@@ -52,6 +52,8 @@ static void try_descriptor(void)
 	TRY(fsetxattr(ram, "user.x", "x", 1, 0));
 	TRY(futimens(ram, NULL));
 	TRY(ioctl(ram, FS_IOC_SETFLAGS, &flags));
+	/* The kernel does not look at the upper half. */
+	TRY(syscall(SYS_ioctl, ram, 1UL << 32 | FS_IOC_SETFLAGS, &flags));
 	fcntl(ram, F_SETFL, O_RDWR);
 	TRY(pwrite(ram, page, PAGE, 0));
 }

@@ -18,7 +18,7 @@ enum { SMALL_DISKS = 3, SLOTS = 6 };
 struct guest_files guest_files_of(int argc, char **argv)
 {
 	if (argc != 8) {
-		fprintf(stderr, "usage: %s KERNEL INITRAMFS UPPER BASE MODULES SECCOMP_TEST DIR\n",
+		fprintf(stderr, "usage: %s KERNEL INITRAMFS UPPER BASE MODULES PROGRAM DIR\n",
 			argv[0]);
 		exit(1);
 	}

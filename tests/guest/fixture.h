@@ -6,7 +6,7 @@
 #include "guest_vm.h"
 
 struct guest_files {
-	const char *kernel, *initramfs, *upper, *base, *modules, *seccomp_test, *dir;
+	const char *kernel, *initramfs, *upper, *base, *modules, *program, *dir;
 };
 
 enum { GUEST_DISKS_MAX = 6 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * guest-init in a real VM: guest_test KERNEL INITRAMFS UPPER BASE MODULES SECCOMP_TEST DIRECTORY.
- * SECCOMP_TEST is a static build of guest/seccomp_test.c, run inside; DIRECTORY is for this test's
+ * guest-init in a real VM: guest_test KERNEL INITRAMFS UPPER BASE MODULES PROGRAM DIRECTORY.
+ * PROGRAM is a static build of guest/seccomp_test.c, run inside; DIRECTORY is for this test's
  * own files.  Four VMs: an ordinary one, a privileged one, two that die.
  */
 #include "fixture.h"
@@ -218,7 +218,7 @@ static void test_confinement(struct guest_vm *vm, const struct guest_files *file
 	EXPECT(vm, 0, "1 2", "echo $(awk '/NoNewPrivs|Seccomp:/{print $2}' /proc/self/status)");
 	EXPECT(vm, 1, "mount: permission denied (are you root?)", "mount -t tmpfs x /tmp");
 	TEST("the filter holds for 64-bit, x32 and 32-bit calls");
-	if (fd_read_file(AT_FDCWD, files->seccomp_test, &program, &err) < 0) {
+	if (fd_read_file(AT_FDCWD, files->program, &program, &err) < 0) {
 		CHECK_STR(err.msg, "");
 		return;
 	}

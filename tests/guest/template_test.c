@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * guest-init as a template: template_test KERNEL INITRAMFS UPPER BASE MODULES SECCOMP_TEST DIR.
+ * guest-init as a template: template_test KERNEL INITRAMFS UPPER BASE MODULES PROGRAM DIR.
  * First PREPARE in a VM that lives on, which tests all but the save itself; then a generic
  * template, an image's derived from it, and clones of that: what each must have for itself, and how
  * long a command takes in one.
