@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """How fast a sandbox starts: the whole process of `run -- true` from the image's template, from the
 generic one and by a boot, in turn with the bare QEMU that boots the same kernel and powers off at
-once, and with `podman run` of the same busybox where that is installed (with runc, as root); then
-twenty starts at once, and the memory that one more idle sandbox takes.
+once, with the same start without a network, and with `podman run` of the same busybox where that is
+installed (with runc, as root); then twenty starts at once, and the memory that one more idle sandbox takes.
 
 	MATCHLOCK_BUILD=build bench/start.py [--accel kvm|tcg] [--rounds N]
 
@@ -27,6 +27,7 @@ CLONES = 3
 BARE_EACH = 4  # rounds for one of what takes seconds
 TARGETS = {"image": 175, "generic": 400}
 TARGET_RATIO, TARGET_P95, TARGET_PSS = 0.075, 1.5, 40
+TARGET_NETWORK = 10
 PODMAN_IMAGE = "localhost/matchlock-bench:1"
 # The limits: a machine may forbid podman to raise them.
 PODMAN = ["podman", "--runtime", "runc", "run", "--rm", "--network", "none",
@@ -66,8 +67,8 @@ def steps(home, flags):
 
 def check_levels(homes, ways):
     """A figure of a level that was not used is worth nothing."""
-    for name, expected in (("image", "image template"), ("generic", "generic template"),
-                           ("cold", "cold boot")):
+    for name, expected in (("image", "image template"), ("no network", "image template"),
+                           ("generic", "generic template"), ("cold", "cold boot")):
         level, _ = steps(homes[name], ways[name])
         if level != expected:
             raise SystemExit("%s: started by %s" % (name, level))
@@ -77,7 +78,7 @@ def rounds(count, homes, ways, peer):
     """Times by name, in turn; and the steps of starts from the image's template."""
     times, table = {}, []
     for number in range(count):
-        for name in ("image", "generic"):
+        for name in ("image", "no network", "generic"):
             times.setdefault(name, []).append(timed(run(ways[name]), env=homes[name].env))
         if peer:
             times.setdefault("podman", []).append(timed(peer))
@@ -101,6 +102,8 @@ def report(times):
                  " (target <= %d ms)" % TARGETS[name] if name in TARGETS else ""))
     print("start: ratio to the bare boot %.3f (target <= %.3f), p95 / median %.2f (target <= %.1f)"
           % (image / bare, TARGET_RATIO, p95(times["image"]) / image, TARGET_P95))
+    print("start: a network costs %.1f ms (target <= %d)"
+          % (image - median(times["no network"]), TARGET_NETWORK))
     if "podman" in times:
         print("start: image template / podman %.2f" % (image / median(times["podman"])))
 
@@ -167,11 +170,13 @@ def main():
     accel = ["--accel", options.accel] if options.accel else []
     with Home() as home, Home() as generic_home, podman() as peer:
         home.create(*accel)
+        home.create("--no-network", *accel)
         generic_home.create("--generic", *accel)
         if options.accel:
             home.accel = options.accel
-        homes = {"image": home, "generic": generic_home, "cold": home}
-        ways = {"image": accel, "generic": accel, "cold": [*accel, "--no-template"]}
+        homes = {"image": home, "no network": home, "generic": generic_home, "cold": home}
+        ways = {"image": accel, "no network": [*accel, "--no-network"], "generic": accel,
+                "cold": [*accel, "--no-template"]}
         check_levels(homes, ways)
         times, table = rounds(options.rounds, homes, ways, peer)
         report(times)
