@@ -9,7 +9,7 @@
  *	net_probe frames	sends each of net_hostile.h and others from eth0, tells how many
  *
  * TARGET is an address, or a name that is asked for first.  SAY is "-" (nothing: the server speaks
- * first), "http:NAME[/PATH]", "tls:NAME", "ech:NAME", or "text:" with \r \n \\.
+ * first), "http:NAME[/PATH]", "tls:NAME", "ech:NAME", "query:NAME" (DNS), or "text:" with \r \n \\.
  *
  * "... -> STATE TEXT": STATE is what became of the connection: "open", "closed", "reset", or
  * "failed" before there was one, "unknown" where the name is.  The test reads that as a text.
@@ -40,8 +40,9 @@ struct talk {
 	int fd; /* -1 = over */
 	struct message say;
 	size_t said;
-	char got[SHOWN + 1];
+	uint8_t got[SHOWN];
 	size_t got_len;
+	int dns_at; /* where in it a DNS message begins; -1 = it is something else */
 	const char *state;
 };
 
@@ -106,25 +107,39 @@ static void put_text(struct message *message, const char *text)
 	}
 }
 
-static void prepare(struct message *ret_message, const char *say)
+static void prepare_query(struct talk *talk, const char *name)
+{
+	struct message query;
+
+	message_query(&query, name, "A", 1);
+	talk->say.bytes[0] = (uint8_t)(query.len >> 8);
+	talk->say.bytes[1] = (uint8_t)query.len;
+	memcpy(talk->say.bytes + 2, query.bytes, query.len);
+	talk->say.len = 2 + query.len;
+	talk->dns_at = 2;
+}
+
+static void prepare(struct talk *talk, const char *say)
 {
 	const char *what = strchr(say, ':');
 	char text[LINE_SIZE * 2];
 	const char *path;
 
-	ret_message->len = 0;
+	talk->dns_at = -1;
 	if (!what)
 		return;
 	what++;
 	path = strchr(what, '/');
 	if (strncmp(say, "tls:", 4) == 0 || strncmp(say, "ech:", 4) == 0) {
-		message_hello(ret_message, what, *say == 'e');
+		message_hello(&talk->say, what, *say == 'e');
 	} else if (strncmp(say, "http:", 5) == 0) {
 		snprintf(text, sizeof(text), "GET %s HTTP/1.1\\r\\nHost: %.*s\\r\\n\\r\\n",
 			 path ? path : "/", path ? (int)(path - what) : (int)strlen(what), what);
-		put_text(ret_message, text);
+		put_text(&talk->say, text);
+	} else if (strncmp(say, "query:", 6) == 0) {
+		prepare_query(talk, what);
 	} else {
-		put_text(ret_message, what);
+		put_text(&talk->say, what);
 	}
 }
 
@@ -148,7 +163,7 @@ static void talk_start(struct talk *talk)
 		finish(talk, "unreadable");
 		return;
 	}
-	prepare(&talk->say, say);
+	prepare(talk, say);
 	address = find(target);
 	if (address == INADDR_NONE) {
 		finish(talk, "unknown");
@@ -165,21 +180,17 @@ static const char *state_of(const struct talk *talk, int error)
 	return error == ECONNRESET || error == EPIPE ? "reset" : talk->said ? "broken" : "failed";
 }
 
-/* Line ends and what is not text are shown as '|' and '.'. */
-static void keep(struct talk *talk, const char *bytes, size_t len)
+static void keep(struct talk *talk, const uint8_t *bytes, size_t len)
 {
-	for (size_t i = 0; i < len && talk->got_len < SHOWN; i++) {
-		char c = bytes[i];
+	size_t room = SHOWN - talk->got_len;
 
-		if (c == '\r')
-			continue;
-		talk->got[talk->got_len++] = (char)(c == '\n' ? '|' : c < ' ' || c > '~' ? '.' : c);
-	}
+	memcpy(talk->got + talk->got_len, bytes, len < room ? len : room);
+	talk->got_len += len < room ? len : room;
 }
 
 static void talk_go_on(struct talk *talk)
 {
-	char bytes[4096];
+	uint8_t bytes[4096];
 	ssize_t done;
 
 	if (talk->said < talk->say.len) {
@@ -238,11 +249,28 @@ static size_t read_talks(struct talk *talks)
 	return count;
 }
 
-static void tell(const struct talk *talks, size_t count)
+/* Line ends and what is not text are shown as '|' and '.'. */
+static void show(const uint8_t *bytes, size_t len, char *ret_text)
 {
-	for (size_t i = 0; i < count; i++)
-		printf("%s -> %s%s%s\n", talks[i].line, talks[i].state, talks[i].got_len ? " " : "",
-		       talks[i].got);
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = bytes[i];
+
+		if (c != '\r')
+			*ret_text++ = (char)(c == '\n' ? '|' : c < ' ' || c > '~' ? '.' : c);
+	}
+	*ret_text = '\0';
+}
+
+static void tell(const struct talk *talk)
+{
+	char text[SHOWN + 1] = "";
+	size_t dns_at = talk->dns_at < 0 ? SHOWN : (size_t)talk->dns_at;
+
+	if (talk->got_len > dns_at)
+		message_describe(talk->got + dns_at, talk->got_len - dns_at, text, sizeof(text));
+	else
+		show(talk->got, talk->got_len, text);
+	printf("%s -> %s%s%s\n", talk->line, talk->state, *text ? " " : "", text);
 }
 
 static void probe_tcp(struct talk *talks, size_t count)
@@ -260,6 +288,7 @@ static void probe_tcp(struct talk *talks, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (talks[i].fd >= 0)
 			finish(&talks[i], "open");
+		tell(&talks[i]);
 	}
 	free(ready);
 }
@@ -277,8 +306,7 @@ static void take_answers(int fd, struct talk *talks, size_t count)
 
 		if (id >= count || talks[id].state)
 			continue;
-		message_describe(answer, (size_t)len, talks[id].got, SHOWN);
-		talks[id].got_len = strlen(talks[id].got);
+		keep(&talks[id], answer, (size_t)len);
 		talks[id].state = "answered";
 		left--;
 	}
@@ -301,8 +329,10 @@ static void probe_dns(struct talk *talks, size_t count)
 		       sizeof(to));
 	}
 	take_answers(fd, talks, count);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		talks[i].state = talks[i].state ? talks[i].state : "silence";
+		tell(&talks[i]);
+	}
 	close(fd);
 }
 
@@ -400,7 +430,6 @@ int main(int argc, char **argv)
 		probe_tcp(talks, count);
 	else
 		probe_dns(talks, count);
-	tell(talks, count);
 	free(talks);
 	return 0;
 }

@@ -73,8 +73,8 @@ lay_cable() {
 	meet far 02:00:00:00:00:02 "$host_ip" "$host_ip6" 192.168.77.1
 	ip route add default via 45.33.32.1
 	ip route add default via 2600:3c01::1
-	far ip route add default via "$host_ip"
-	far ip route add default via "$host_ip6"
+	far ip route add 192.168.77.1 dev cable
+	far ip route add blackhole 93.184.216.33
 }
 
 # has WHERE DEVICE ADDRESS...
