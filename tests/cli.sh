@@ -42,10 +42,11 @@ done
 call run --help
 is "$code:$error" "0:" "run --help exits 0"
 for flag in --image --name --label --cpus --memory --timeout --disk-size --add-host --rm --dns-servers \
-	--pull --no-network --entrypoint --graceful-shutdown --detach -d -e -i -t -u -w; do
+	--pull --no-network --entrypoint --graceful-shutdown --detach -d -e -i -t -u -w --publish -p \
+	--address --allow-host --policy --mtu --network-intercept --audit --upstream-proxy; do
 	like "$out" "* $flag*" "run --help shows $flag"
 done
-for flag in --allow-host --secret --publish --volume; do
+for flag in --secret --volume; do
 	case $out in
 	*"$flag"*) not_ok "run --help does not show $flag, which does not exist yet" ;;
 	*) ok "run --help does not show $flag, which does not exist yet" ;;
@@ -164,7 +165,7 @@ offers() {
 	call __completeNoDesc "$@"
 	is "$(echo $out)" "$want" "completes: $*<TAB>"
 }
-offers "run exec list get inspect log stats kill stop rm prune pull image template volume policy system gc setup diagnose version completion help :4" ""
+offers "run exec port-forward list get inspect log stats kill stop rm prune pull image template volume policy system gc setup diagnose version completion help :4" ""
 offers "run rm :4" r
 offers "--image --interactive :4" run --i
 offers "auto kvm tcg :4" run --accel ""

@@ -13,11 +13,12 @@ export LC_ALL=C.UTF-8 MANWIDTH=200 MAN_KEEP_FORMATTING= MANROFFOPT=-c
 commands_below() {
 	local child
 	echo matchlock "$@"
-	for child in $("$ml" help "$@" | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+	for child in $("$ml" help "$@" | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\)\( .*\)\?$/\1/p'); do
 		commands_below "$@" "$child"
 	done
 }
-commands_below | tr ' ' - | sort >"$work/commands"
+commands_below >"$work/paths"
+tr ' ' - <"$work/paths" | sort >"$work/commands"
 ls "$pages/man1" | sed 's/\.1$//' | sort >"$work/pages"
 is "$(diff "$work/commands" "$work/pages")" "" "every command has a page, and every page a command"
 check "... and there are many" test "$(wc -l <"$work/pages")" -gt 40
@@ -31,13 +32,15 @@ for file in "$pages"/man1/* "$pages"/man5/*; do
 done >"$work/bad"
 is "$(cat "$work/bad")" "" "every page is clean"
 
-while read -r page; do
+while read -r path; do
+	page=$(echo "$path" | tr ' ' -)
 	man -l "$pages/man1/$page.1" | col -b >"$work/text"
-	"$ml" help $(echo "${page#matchlock}" | tr - ' ') | grep -o '^  *\(-[a-zA-Z], \)\?--[a-z-]*' |
+	# shellcheck disable=SC2086
+	"$ml" help ${path#matchlock} | grep -o '^  *\(-[a-zA-Z], \)\?--[a-z-]*' |
 		while read -r flag; do
 			grep -q -- "^ *$flag\( \|\$\)" "$work/text" || echo "$page: $flag"
 		done
-done <"$work/commands" >"$work/missing"
+done <"$work/paths" >"$work/missing"
 is "$(cat "$work/missing")" "" "every flag of help is in its page"
 
 cat "$pages"/man[15]/* | sed 's/\\fB\|\\fR//g; s/\\-/-/g' | grep -o 'matchlock[a-z-]*([15])' | sort -u |

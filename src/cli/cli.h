@@ -29,6 +29,7 @@ struct cli_option {
 	size_t offset;		    /* of the field in the command's options struct */
 	size_t given;		    /* of a bool set when it was given at all; 0 = none */
 	bool required;		    /* on the command line or in the environment */
+	bool secret;		    /* the value is not left in the list of arguments */
 	const char *variable;	    /* an environment variable beside MATCHLOCK_<COMMAND>_<FLAG> */
 	const char *const *choices; /* the only values, NULL-ended; NULL = any */
 	/* Offers values to the shell; NULL = the choices, or none. */

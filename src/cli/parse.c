@@ -131,6 +131,8 @@ static int set_value(struct cli_parse *parse, const struct cli_option *option, c
 		return err_set(err, ERR_INVALID, "invalid argument %s for \"%s--%s\" flag: %.300s",
 			       value, option->letter ? letter : "", option->name, why.msg);
 	}
+	if (option->secret) /* `text` is a word of argv, which other users see */
+		memset((char *)text, '*', strlen(text));
 	return 0;
 }
 

@@ -14,6 +14,7 @@ int policy_flags_read(const struct policy_flags *flags, struct policy_spec *spec
 		if (policy_file_read(spec, *file, err) < 0)
 			return -1;
 	}
+	spec->listed |= flags->allow_host_given;
 	if (flags->allow_host && policy_spec_add_hosts(spec, flags->allow_host, &added, err) < 0)
 		return -1;
 	for (char **range = flags->allow_private; range && *range; range++) {

@@ -184,6 +184,46 @@ const struct cli_option run_flags[] = {
 		.type = &cli_list,
 		.offset = FIELD(spec.dns_servers),
 	},
+	POLICY_FLAG_ROWS(struct run_options, policy),
+	{
+		.name = "audit-only",
+		.help = "allow every public host, and show at the end the policy that would have "
+			"been enough",
+		.type = &cli_bool,
+		.offset = FIELD(spec.policy.audit_only),
+	},
+	{
+		.name = "audit",
+		.metavar = "file",
+		.help = "append the audit of the network to this file, which outlives the sandbox",
+		.type = &cli_string,
+		.offset = FIELD(spec.audit_path),
+		.complete = cli_offer_files,
+	},
+	{
+		.name = "upstream-proxy",
+		.metavar = "URL",
+		.help = "the proxy of this host that leads out, as "
+			"http://[user:password@]host:port, "
+			"instead of that in HTTPS_PROXY or ALL_PROXY; an empty one for none",
+		.type = &cli_string,
+		.offset = FIELD(spec.upstream_proxy),
+		.given = FIELD(upstream_proxy_given),
+		.secret = true,
+	},
+	{
+		.name = "network-intercept",
+		.help = "intercept TLS (accepted; without effect yet)",
+		.type = &cli_bool,
+		.offset = FIELD(spec.network_intercept),
+	},
+	{
+		.name = "mtu",
+		.metavar = "bytes",
+		.help = "largest packet of the network interface",
+		.type = &cli_int,
+		.offset = FIELD(spec.mtu),
+	},
 	{
 		.name = "no-network",
 		.help = "no network interface but loopback",
@@ -277,6 +317,7 @@ void run_options_done(void *options)
 	strv_free(run->disk);
 	strv_free(run->publish);
 	strv_free(run->address);
+	policy_flags_done(&run->policy);
 	free(run->ports);
 	strv_free(run->words);
 	strv_free(run->environment);

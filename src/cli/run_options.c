@@ -13,18 +13,20 @@
 #include "base/path.h"
 #include "base/strv.h"
 #include "base/text.h"
+#include "cli/run_network.h"
 #include "state/volume.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err)
+int run_options_check(struct run_options *options, unsigned host_cpus, struct err *err)
 {
 	if (options->detach && (options->tty || options->interactive))
 		return err_set(err, ERR_INVALID,
 			       "--detach cannot be combined with -t/--tty or -i/--interactive");
-	if (sandbox_spec_check(&options->spec, host_cpus, err) < 0)
+	if (sandbox_spec_check(&options->spec, host_cpus, err) < 0 ||
+	    run_network_read(options, err) < 0)
 		return -1;
 	if (options->timeout_set &&
 	    (options->spec.timeout_s <= 0 || options->spec.timeout_s > RUN_TIMEOUT_S_MAX))

@@ -14,6 +14,7 @@
 #include "api/sandbox_spec.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/policy_flags.h"
 #include "cli/timings_out.h"
 #include "image/resolve.h"
 
@@ -27,8 +28,9 @@ enum {
 
 struct run_options {
 	/* By flags: image, name, cpus, memory_mb, disk_size_mb, timeout_s, hostname, dns_servers,
-	 * no_network, privileged.  By run_options_resolve(): disks, env, add_hosts, labels,
-	 * image_config. */
+	 * no_network, mtu, network_intercept, policy.audit_only, audit_path, privileged.  By
+	 * run_options_check(): policy, upstream_proxy, no_proxy.  By run_options_resolve(): disks,
+	 * env, add_hosts, labels, image_config. */
 	struct sandbox_spec spec;
 	enum pull_policy pull;
 	bool timeout_set; /* only then the limit is enforced */
@@ -37,6 +39,8 @@ struct run_options {
 	bool entrypoint_set;
 	char *workdir, *user;
 	char **env, **env_file, **add_host, **label, **disk, **publish, **address;
+	struct policy_flags policy;
+	bool upstream_proxy_given;
 	int64_t graceful_shutdown_ns;
 	char *accel; /* "auto", "kvm", "tcg" */
 	bool no_template, no_template_build;
@@ -54,8 +58,9 @@ extern const struct cli_option run_flags[];
 void run_options_init(void *options);
 void run_options_done(void *options);
 
-/* Numbers, names and addresses; `host_cpus` as in sandbox_spec_check(). */
-int run_options_check(const struct run_options *options, unsigned host_cpus, struct err *err);
+/* Numbers, names, addresses and what the network may reach; `host_cpus` as in
+ * sandbox_spec_check(). */
+int run_options_check(struct run_options *options, unsigned host_cpus, struct err *err);
 
 /* Composes the command from the operands `words` (NULL-ended) and the image's config, reads --env
  * and --env-file, finds the files of --disk, checks --add-host and --publish, and fills the rest of
