@@ -35,32 +35,31 @@ struct attempt {
 
 struct dial {
 	uv_timer_t timer;
-	struct attempt attempts[LIMIT_DIAL_ADDRESSES];
 	size_t count, begun;
 	uint16_t port;
 	uint64_t next_ms; /* when the next attempt begins */
 	unsigned handles;
 	dial_done_fn *done;
 	void *ctx;
+	struct attempt attempts[]; /* `count` */
 };
 
-/* Alternates the families, which stay in their order otherwise, and begins with the first one's. */
-static size_t interleave(const struct ip *ips, size_t count, struct attempt *attempts)
+/* Takes `dial->count` of them: alternates the families, which stay in their order otherwise, and
+ * begins with the first one's. */
+static void interleave(const struct ip *ips, size_t count, struct dial *dial)
 {
 	size_t next[2] = {0, 0}; /* of IPv6, of IPv4 */
 	bool v4 = count > 0 && ip_is_v4(&ips[0]);
-	size_t done = 0;
 
-	while (done < LIMIT_DIAL_ADDRESSES && (next[0] < count || next[1] < count)) {
+	for (size_t done = 0; done < dial->count; v4 = !v4) {
 		size_t *at = &next[v4];
 
 		while (*at < count && ip_is_v4(&ips[*at]) != v4)
 			(*at)++;
 		if (*at < count)
-			attempts[done++].ip = ips[(*at)++];
-		v4 = !v4;
+			dial->attempts[done++] =
+				(struct attempt){.dial = dial, .fd = -1, .ip = ips[(*at)++]};
 	}
-	return done;
 }
 
 /* --- the end --- */
@@ -121,7 +120,7 @@ static void describe(const struct dial *dial, struct err *ret_why)
 	}
 	err_set_(ret_why, timed_out ? ERR_TIMEOUT : ERR_IO, "connect to port %u of %s", dial->port,
 		 dial->count == 0 ? "no address" : text.ptr);
-	ret_why->sys = dial->attempts[0].errnum;
+	ret_why->sys = dial->begun > 0 ? dial->attempts[0].errnum : 0;
 }
 
 static void fail(struct dial *dial)
@@ -257,11 +256,11 @@ static void step(struct dial *dial)
 struct dial *dial_start(uv_loop_t *loop, const struct ip *ips, size_t count, uint16_t port,
 			dial_done_fn *done, void *ctx)
 {
-	struct dial *dial = xcalloc(1, sizeof(*dial));
+	size_t tried = MIN(count, LIMIT_DIAL_ADDRESSES);
+	struct dial *dial = xcalloc(1, sizeof(*dial) + tried * sizeof(*dial->attempts));
 
-	for (size_t i = 0; i < LIMIT_DIAL_ADDRESSES; i++)
-		dial->attempts[i] = (struct attempt){.dial = dial, .fd = -1};
-	dial->count = interleave(ips, count, dial->attempts);
+	dial->count = tried;
+	interleave(ips, count, dial);
 	dial->port = port;
 	dial->done = done;
 	dial->ctx = ctx;

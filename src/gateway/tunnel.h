@@ -56,5 +56,8 @@ int tunnel_open(uv_loop_t *loop, const struct tunnel_spec *spec, const struct tu
 int tunnel_take(struct tunnel *tunnel, int *ret_guest_fd, int *ret_server_fd, struct buf *first,
 		struct err *err);
 
+/* What was passed so far; `error` stays as it is. */
+void tunnel_count(const struct tunnel *tunnel, struct tunnel_result *ret_result);
+
 /* Resets what is still open on both sides; frees itself when libuv has let go.  NULL is allowed. */
 void tunnel_close(struct tunnel *tunnel);
