@@ -65,7 +65,15 @@ enum {
 	LIMIT_NET_BACKLOG = 1024, /* connections that wait to be accepted */
 
 	/* the gateway */
-	LIMIT_CONNECTIONS = 16384,	   /* of one guest at once */
+	LIMIT_CONNECTIONS = 16384,	    /* of one guest at once */
+	LIMIT_FIRST_BYTES_MS = 10 * 1000,   /* until a connection that has to has said what it is */
+	LIMIT_TUNNEL_IDLE_MS = 7200 * 1000, /* without a byte either way */
+	LIMIT_KEEPALIVE_S = 60,		    /* until a silent server is asked whether it is there */
+	LIMIT_HTTP_HEAD_MS = 30 * 1000,	    /* from the first byte of a request to its body */
+	LIMIT_HTTP_IDLE_MS = 300 * 1000,    /* from a response to the next request */
+	LIMIT_HTTP_SILENCE_MS = 900 * 1000, /* without a byte within a request and its response */
+	LIMIT_HTTP_LAST_MS = 30 * 1000,	    /* until the guest has taken the end of a response */
+	LIMIT_HTTP_LINGER_MS = 2 * 1000,    /* that it may still speak after that */
 	LIMIT_TUNNEL_HELD = 256 * 1024,	   /* bytes read from one side that the other has to take */
 	LIMIT_PIPES = 16,		   /* of all tunnels, for splice() */
 	LIMIT_DIAL_ADDRESSES = 8,	   /* of one name that are tried */
@@ -111,12 +119,13 @@ enum {
 	LIMIT_HTTP_TRAILER = 8 * 1024, /* bytes of a body's trailer */
 
 	/* a policy */
-	LIMIT_POLICY_ENTRIES = 4096,	  /* of one kind */
-	LIMIT_POLICY_BYTES = 1024 * 1024, /* of a policy file and all that it includes */
-	LIMIT_POLICY_FILES = 64,	  /* that one includes, itself counted */
-	LIMIT_POLICY_DEPTH = 8,		  /* of includes */
-	LIMIT_HOST_ADDRESSES = 1024,	  /* of the host's own interfaces */
-	LIMIT_RESOLVED = 64,		  /* addresses of one name */
+	LIMIT_POLICY_ENTRIES = 4096,		 /* of one kind */
+	LIMIT_POLICY_BYTES = 1024 * 1024,	 /* of a policy file and all that it includes */
+	LIMIT_POLICY_FILES = 64,		 /* that one includes, itself counted */
+	LIMIT_POLICY_DEPTH = 8,			 /* of includes */
+	LIMIT_POLICY_MESSAGE = 16 * 1024 * 1024, /* one of full size between processes */
+	LIMIT_HOST_ADDRESSES = 1024,		 /* of the host's own interfaces */
+	LIMIT_RESOLVED = 64,			 /* addresses of one name */
 
 	/* databases */
 	LIMIT_DB_VALUE = 4 * 1024 * 1024, /* one text or blob */
