@@ -42,6 +42,7 @@ static const struct {
 } kinds[CONTROL_KINDS] = {
 	[CONTROL_EXEC] = {4, control_exec},
 	[CONTROL_FORWARD] = {0, control_forward},
+	[CONTROL_ALLOW_LIST] = {1, control_allow_list},
 };
 
 const struct control_host *connection_host(const struct connection *connection)
@@ -106,19 +107,20 @@ static void connection_close(struct connection *connection)
 		close(connection->fds[--connection->fd_count]);
 }
 
-void connection_answer(struct connection *connection, const struct control_packet *packet)
+void connection_answer(struct connection *connection, const struct control_packet *packet, int fd)
 {
 	struct err err;
 
-	if (control_send(connection->fd, packet, NULL, 0, &err) < 0)
+	if (control_send(connection->fd, packet, &fd, fd >= 0 ? 1 : 0, &err) < 0)
 		log_debug("control", "%s", err.msg);
 	connection_close(connection);
 }
 
 static void refuse(struct connection *connection, const struct err *why)
 {
-	connection_answer(connection, &(struct control_packet){CONTROL_FAILED,
-							       {.failed = {1, (char *)why->msg}}});
+	const struct control_packet failed = {CONTROL_FAILED, {.failed = {1, (char *)why->msg}}};
+
+	connection_answer(connection, &failed, -1);
 }
 
 static int start_request(struct connection *connection, enum control_kind kind, struct err *err)

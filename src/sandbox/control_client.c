@@ -58,6 +58,57 @@ int control_request_forward(int sock, const int *listeners, const struct port_ma
 	return 0;
 }
 
+static int send_allow_list(int sock, const struct allow_list_request *request, struct err *err)
+{
+	const struct control_packet packet = {CONTROL_REQUEST, {.kind = CONTROL_ALLOW_LIST}};
+	AUTO_BUF struct buf bytes = BUF_INIT(LIMIT_POLICY_MESSAGE);
+	AUTO_FD int fd = -1;
+
+	allow_list_request_pack(&bytes, request);
+	if (buf_check(&bytes, "the list of hosts", err) < 0 ||
+	    sealed_new("allow-list", (struct view){bytes.ptr, bytes.len}, &fd, err) < 0)
+		return -1;
+	return control_send(sock, &packet, &fd, 1, err);
+}
+
+static int take_answer(const struct control_packet *packet, const int *fds, size_t fd_count,
+		       struct allow_list_answer *ret_answer, struct err *err)
+{
+	AUTO_BUF struct buf bytes = BUF_INIT(LIMIT_POLICY_MESSAGE);
+
+	if (packet->type == CONTROL_FAILED)
+		return err_set(err, ERR_INVALID, "%s", packet->failed.text);
+	if (packet->type != CONTROL_ANSWER || fd_count != 1)
+		return err_set(err, ERR_PROTOCOL, "unexpected control message %u", packet->type);
+	if (sealed_read(fds[0], &bytes, "the answer", err) < 0)
+		return -1;
+	return allow_list_answer_unpack((struct view){bytes.ptr, bytes.len}, ret_answer, err);
+}
+
+int control_request_allow_list(int sock, const struct allow_list_request *request,
+			       struct allow_list_answer *ret_answer, struct err *err)
+{
+	int fds[CONTROL_FDS_MAX], got, status;
+	struct control_packet packet;
+	size_t fd_count = 0;
+
+	/* One that has refused us already has said why: its answer is read. */
+	if (send_allow_list(sock, request, err) < 0 && err->sys != EPIPE)
+		return -1;
+	do
+		got = control_receive(sock, &packet, fds, &fd_count, err);
+	while (got < 0 && (err->sys == EINTR || err->sys == ECONNRESET));
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		return err_set(err, ERR_UNAVAILABLE, "the sandbox has ended");
+	status = take_answer(&packet, fds, fd_count, ret_answer, err);
+	while (fd_count > 0)
+		close(fds[--fd_count]);
+	control_packet_done(&packet);
+	return status;
+}
+
 int control_request_exec(int sock, const struct agent_exec *exec, const int stdio[3],
 			 struct err *err)
 {

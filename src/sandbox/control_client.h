@@ -5,6 +5,7 @@
 #include "api/port_mapping.h"
 #include "base/err.h"
 #include "wire/agent.h"
+#include "wire/allow_list.h"
 
 #include <sys/un.h>
 
@@ -19,6 +20,10 @@ int control_connect(const char *vm_dir, int *ret_sock, struct err *err);
  * to close. */
 int control_request_forward(int sock, const int *listeners, const struct port_mapping *mappings,
 			    size_t count, struct err *err);
+
+/* Asks for a change of the list, or what it is, and waits for the answer. */
+int control_request_allow_list(int sock, const struct allow_list_request *request,
+			       struct allow_list_answer *ret_answer, struct err *err);
 
 /* Asks for a command on the descriptors `stdio` (input, output, error output), which stay the
  * caller's. */

@@ -56,7 +56,7 @@ static void on_ended(void *ctx, const struct session_result *result)
 	if (result->err.code != ERR_NONE)
 		answer =
 			(struct control_packet){CONTROL_FAILED, {.failed = {code, (char *)reason}}};
-	connection_answer(ctx, &answer);
+	connection_answer(ctx, &answer, -1);
 }
 
 static int start(struct connection *connection, const struct agent_exec *exec, struct err *err)

@@ -23,11 +23,14 @@ struct connection {
 
 const struct control_host *connection_host(const struct connection *connection);
 
-/* The last word: answers and closes. */
-void connection_answer(struct connection *connection, const struct control_packet *packet);
+/* The last word: answers, with a descriptor that stays the caller's unless it is -1, and closes. */
+void connection_answer(struct connection *connection, const struct control_packet *packet, int fd);
 
 /* Starts the command; its end answers the client. */
 int control_exec(struct connection *connection, struct err *err);
+
+/* Changes the list, or shows it, and answers. */
+int control_allow_list(struct connection *connection, struct err *err);
 
 /* Begins to forward, with the first listener that comes. */
 int control_forward(struct connection *connection, struct err *err);

@@ -147,6 +147,7 @@ int sandbox_create(const struct sandbox_host *host, const struct sandbox_request
 	sandbox->start.files = (struct template_files)TEMPLATE_FILES_NONE;
 	sandbox->start.builder = (struct proc)PROC_INIT;
 	sandbox->net = (struct net)NET_INIT;
+	sandbox->policy = policy_spec_copy(&request->spec->policy);
 	uv_timer_init(host->loop, &sandbox->timer);
 	sandbox->timer.data = sandbox;
 	sandbox->handles = 1;
@@ -311,6 +312,7 @@ int sandbox_close(struct sandbox *sandbox, struct err *err)
 	free(STEAL(sandbox->dir));
 	free(STEAL(sandbox->upper_path));
 	free(STEAL(sandbox->crash));
+	policy_spec_done(&sandbox->policy);
 	uv_close((uv_handle_t *)&sandbox->timer, on_handle_closed);
 	if (sandbox->start.built)
 		uv_close((uv_handle_t *)&sandbox->start.builder_poll, on_handle_closed);
@@ -318,6 +320,21 @@ int sandbox_close(struct sandbox *sandbox, struct err *err)
 		return 0;
 	*err = first;
 	return err_wrap(err, "clean up");
+}
+
+/* --- its policy --- */
+
+const struct policy_spec *sandbox_policy(const struct sandbox *sandbox)
+{
+	return &sandbox->policy;
+}
+
+int sandbox_set_policy(struct sandbox *sandbox, const struct policy_spec *policy, struct err *err)
+{
+	(void)err;
+	policy_spec_done(&sandbox->policy);
+	sandbox->policy = policy_spec_copy(policy);
+	return 0;
 }
 
 /* --- what others may know --- */

@@ -78,6 +78,13 @@ struct vm_log *sandbox_log(struct sandbox *sandbox);
 enum accel sandbox_accel(const struct sandbox *sandbox);
 const char *sandbox_accel_reason(const struct sandbox *sandbox);
 
+/* What its network may reach at the moment. */
+const struct policy_spec *sandbox_policy(const struct sandbox *sandbox);
+
+/* Puts another policy in force, for connections that are open too, and returns when it is.
+ * ERR_INVALID: it makes no sense; after an error the old one is in force. */
+int sandbox_set_policy(struct sandbox *sandbox, const struct policy_spec *policy, struct err *err);
+
 /* Ends the VM: in order within the grace where something is to be saved, else at once.  `ended`
  * follows.  A second call ends it at once. */
 void sandbox_stop(struct sandbox *sandbox);

@@ -35,7 +35,8 @@ struct sandbox {
 	struct vm_log *log;
 	struct disks disks;
 	struct accel_probe probe;
-	struct net net; /* nothing open with --no-network */
+	struct net net;		   /* nothing open with --no-network */
+	struct policy_spec policy; /* in force */
 	struct start start;
 	struct machine *machine;
 	struct setup_stream *setup;

@@ -38,6 +38,8 @@ void control_pack(struct buf *buf, const struct control_packet *packet)
 	case CONTROL_LISTEN:
 		agent_connect_pack(buf, &packet->guest);
 		break;
+	case CONTROL_ANSWER:
+		break;
 	}
 }
 
@@ -73,6 +75,13 @@ static int unpack_exited(struct view bytes, uint32_t *ret_code, struct err *err)
 	return 0;
 }
 
+static int unpack_nothing(struct view bytes, struct err *err)
+{
+	struct unpack in = unpack_of(bytes);
+
+	return unpack_done(&in, "answer", err);
+}
+
 static int unpack_content(struct view bytes, struct control_packet *packet, struct err *err)
 {
 	switch (packet->type) {
@@ -89,6 +98,8 @@ static int unpack_content(struct view bytes, struct control_packet *packet, stru
 		return unpack_exited(bytes, &packet->exit_code, err);
 	case CONTROL_LISTEN:
 		return agent_connect_unpack(bytes, &packet->guest, err);
+	case CONTROL_ANSWER:
+		return unpack_nothing(bytes, err);
 	}
 	return err_set(err, ERR_PROTOCOL, "control message: unknown type %u",
 		       (unsigned)packet->type);

@@ -6,7 +6,7 @@
  *	client		REQUEST with descriptors, as many and in the order that its kind wants
  *	client		SIGNAL, RESIZE, LISTEN, as often as it likes
  *	supervisor	NOTE, as often as there is something to tell
- *	supervisor	EXITED, or FAILED with the reason; then the connection is closed
+ *	supervisor	EXITED, ANSWER, or FAILED with the reason; then the connection is closed
  *
  * A client that closes the connection gives its request up.
  *
@@ -17,6 +17,9 @@
  * FORWARD	connections into the guest.  No descriptors; each LISTEN brings a listening TCP
  *	socket, which is the supervisor's from then on, and the guest's port that it leads to.
  *	NOTE tells of a connection that was not possible.  It ends with the client or the sandbox.
+ *
+ * ALLOW_LIST	what the guest may reach.  Descriptor: the request of wire/allow_list.h in sealed
+ *	memory; that of ANSWER is its answer.
  */
 #pragma once
 
@@ -29,11 +32,11 @@
 #define CONTROL_SOCKET "control.sock"
 
 enum {
-	CONTROL_PROTOCOL = 2,
+	CONTROL_PROTOCOL = 3,
 	CONTROL_FDS_MAX = 4, /* descriptors of one packet */
 };
 
-enum control_kind { CONTROL_EXEC = 1, CONTROL_FORWARD, CONTROL_KINDS };
+enum control_kind { CONTROL_EXEC = 1, CONTROL_FORWARD, CONTROL_ALLOW_LIST, CONTROL_KINDS };
 
 enum control_type {
 	/* client to supervisor */
@@ -45,6 +48,7 @@ enum control_type {
 	CONTROL_FAILED,
 	CONTROL_EXITED,
 	CONTROL_NOTE,
+	CONTROL_ANSWER, /* with a descriptor */
 };
 
 struct control_packet {

@@ -52,6 +52,10 @@ static void every_type(void)
 	CHECK(out.type == CONTROL_REQUEST && out.kind == CONTROL_FORWARD);
 	through(&(struct control_packet){CONTROL_LISTEN, {.guest = {8080}}}, &out);
 	CHECK(out.type == CONTROL_LISTEN && out.guest.port == 8080);
+	through(&(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_ALLOW_LIST}}, &out);
+	CHECK(out.type == CONTROL_REQUEST && out.kind == CONTROL_ALLOW_LIST);
+	through(&(struct control_packet){.type = CONTROL_ANSWER}, &out);
+	CHECK(out.type == CONTROL_ANSWER);
 }
 
 static void refused(void)
