@@ -126,6 +126,14 @@ static void on_answer(void *ctx, const struct dns_query *query, const struct dns
 	drop_holder(connection);
 }
 
+/* Does it begin with the length of what is larger than any query?  So do other protocols. */
+static bool is_too_long(const struct buf *in)
+{
+	const uint8_t *at = (const uint8_t *)in->ptr;
+
+	return in->len >= LENGTH_SIZE && (at[0] << 8 | at[1]) > LIMIT_DNS_QUERY;
+}
+
 /* Gives the next query to the responder; false if there is none yet, or may be none. */
 static bool take_query(struct connection *connection)
 {
@@ -137,13 +145,11 @@ static bool take_query(struct connection *connection)
 
 	if (connection->queries >= LIMIT_DNS_PIPELINED)
 		return false;
-	used = dns_unframe((struct view){in->ptr, in->len}, &message, &err);
-	if (used == 0 && in->len < sizeof(query) + LENGTH_SIZE)
-		return false;
-	if (used <= 0 || message.len > sizeof(query)) {
+	used = is_too_long(in) ? -1 : dns_unframe((struct view){in->ptr, in->len}, &message, &err);
+	if (used < 0)
 		close_connection(connection);
+	if (used <= 0)
 		return false;
-	}
 	memcpy(query, message.ptr, message.len);
 	buf_consume(in, (size_t)used);
 	message.ptr = query;
