@@ -12,6 +12,7 @@
 #	capture_start		all packets of the host from here on, on the cable and on loopback
 #	capture_stop
 #	captured [FILTER]	those that tcpdump's filter lets through, one a line
+#	capture_mark		captured_since shows only what came after the last one
 #	requests		what the web servers were asked: ADDRESS:PORT NAME "REQUEST"; with TLS
 #				the name is that of the handshake and of the request, "a/b"
 #	callers			who connected to one of world.py's servers: KIND ADDRESS:PORT
@@ -37,6 +38,7 @@ if [ -z "${MATCHLOCK_WORLD:-}" ]; then
 	MATCHLOCK_WORLD=1 exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0"
 fi
 
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
 resolver=45.33.32.53
 host_ip=45.33.32.2
 host_ip6=2600:3c01::2
@@ -346,6 +348,14 @@ capture_stop() {
 
 captured() {
 	tcpdump -nnr "$world/capture" "not udp port 9 ${1:+and ($1)}" 2>/dev/null
+}
+
+# The last mark of all is capture_stop's.
+captured_since() {
+	tcpdump -nnr "$world/capture" "udp port 9 or ($1)" 2>/dev/null |
+		awk '/ 127.0.0.1.9 > 127.0.0.1.9: / { last = now; now = ""; next }
+			{ now = now $0 "\n" }
+			END { printf "%s", last }'
 }
 
 # ---
