@@ -165,7 +165,7 @@ offers() {
 	call __completeNoDesc "$@"
 	is "$(echo $out)" "$want" "completes: $*<TAB>"
 }
-offers "run exec port-forward list get inspect log stats kill stop rm prune pull image template volume policy system gc setup diagnose version completion help :4" ""
+offers "run exec port-forward list get inspect log stats kill stop rm prune pull image template volume allow-list policy system gc setup diagnose version completion help :4" ""
 offers "run rm :4" r
 offers "--image --interactive :4" run --i
 offers "auto kvm tcg :4" run --accel ""

@@ -2,6 +2,7 @@
 /* The table of all commands: see cli.h for its columns. */
 #include "cli/commands.h"
 
+#include "cli/cmd_allow_list.h"
 #include "cli/cmd_diagnose.h"
 #include "cli/cmd_exec.h"
 #include "cli/cmd_gc.h"
@@ -11,7 +12,7 @@
 #include "cli/cmd_kill.h"
 #include "cli/cmd_list.h"
 #include "cli/cmd_log.h"
-#include "cli/cmd_policy_check.h"
+#include "cli/cmd_policy.h"
 #include "cli/cmd_port_forward.h"
 #include "cli/cmd_prune.h"
 #include "cli/cmd_pull.h"
@@ -81,28 +82,6 @@ static const struct cli_command completion_commands[] = {
 		       "  matchlock completion fish >~/.config/fish/completions/matchlock.fish\n"),
 	COMPLETION_ROW("powershell", cmd_completion_powershell,
 		       "  matchlock completion powershell | Out-String | Invoke-Expression\n"),
-	{0},
-};
-
-static const struct cli_command policy_commands[] = {
-	{
-		.name = "check",
-		.operands = "<host>[:port]",
-		.summary = "tell whether a sandbox would reach a host, and why",
-		.text = "Tells what a sandbox that is run with the same flags would be told about "
-			"a connection to this host, at port 443 unless another is given, and the "
-			"flag that would allow it. Nothing is started. The exit status is 0 if it "
-			"is allowed, else 1.",
-		.examples = "  matchlock policy check example.com --policy build.policy\n"
-			    "  matchlock policy check db.example.com:5432 --allow-host "
-			    "'*.example.com'\n",
-		.min_args = 1,
-		.max_args = 1,
-		.options = policy_check_flags,
-		.options_size = sizeof(struct policy_check_options),
-		.options_done = policy_check_options_done,
-		.run = cmd_policy_check,
-	},
 	{0},
 };
 
@@ -398,6 +377,11 @@ static const struct cli_command root_commands[] = {
 		.name = "volume",
 		.summary = "make, list, copy and remove disks that outlive sandboxes",
 		.children = volume_commands,
+	},
+	{
+		.name = "allow-list",
+		.summary = "change what a sandbox that runs may reach",
+		.children = allow_list_commands,
 	},
 	{
 		.name = "policy",
