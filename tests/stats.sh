@@ -36,7 +36,7 @@ eventually() {
 }
 
 is "$(ml stats --json)" "[]" "no sandbox, as JSON"
-like "$(ml stats)" "ID *NAME *CPU *MEMORY *DISK *READ/WRITTEN *UPTIME *STATUS" "no sandbox: the headers"
+like "$(ml stats)" "ID *NAME *CPU *MEMORY *DISK *READ/WRITTEN *SENT/RECEIVED *UPTIME *STATUS" "no sandbox: the headers"
 out=$(ml stats nosuch 2>&1) && not_ok "an unknown id is an error"
 like "$out" "*nosuch not found*" "... that names it"
 out=$(ml stats --stream --no-stream 2>&1) && not_ok "--stream --no-stream is an error"

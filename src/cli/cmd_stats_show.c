@@ -44,8 +44,9 @@ static char *uptime(int64_t seconds)
 
 void stats_show_table(const struct stats_sample *sample, FILE *out)
 {
-	static const char *const headers[] = {"ID",   "NAME",	      "CPU",	"MEMORY",
-					      "DISK", "READ/WRITTEN", "UPTIME", "STATUS"};
+	static const char *const headers[] = {"ID",    "NAME",	       "CPU",		"MEMORY",
+					      "DISK",  "READ/WRITTEN", "SENT/RECEIVED", "UPTIME",
+					      "STATUS"};
 	AUTO(auto_strv) char **cells = NULL;
 
 	for (size_t i = 0; i < sample->count; i++) {
@@ -58,6 +59,7 @@ void stats_show_table(const struct stats_sample *sample, FILE *out)
 		strv_take(&cells, pair(usage->memory, usage->memory_limit));
 		strv_take(&cells, megabytes(usage->disk));
 		strv_take(&cells, pair(usage->read, usage->written));
+		strv_take(&cells, pair(usage->sent, usage->received));
 		strv_take(&cells, uptime(usage->uptime_s));
 		strv_add(&cells, sandbox_status_name(entry->row->status));
 	}
@@ -95,6 +97,10 @@ void stats_show_json(const struct stats_sample *sample)
 		json_object_set_new(object, "disk", number(usage->disk));
 		json_object_set_new(object, "read", number(usage->read));
 		json_object_set_new(object, "written", number(usage->written));
+		json_object_set_new(object, "sent", number(usage->sent));
+		json_object_set_new(object, "received", number(usage->received));
+		json_object_set_new(object, "connections", number(usage->connections));
+		json_object_set_new(object, "denied", number(usage->denied));
 		json_object_set_new(object, "uptime", number(usage->uptime_s));
 		json_array_append_new(list, object);
 	}

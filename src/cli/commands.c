@@ -288,7 +288,8 @@ static const struct cli_command root_commands[] = {
 		.text = "Shows what sandboxes take of this host, all that run or the named ones: "
 			"CPU as percent of the VM's own, memory of the VM's process beside the "
 			"guest's, the space of its disks, what was read of and written to the "
-			"host's storage, and the time since the VM's start. On a terminal the "
+			"host's storage, what its connections have sent and received, and the "
+			"time since the VM's start. On a terminal the "
 			"table is drawn anew every second, busy sandboxes first, until q or "
 			"Ctrl-C; elsewhere it is printed once.",
 		.examples = "  matchlock top\n"

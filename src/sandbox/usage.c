@@ -13,6 +13,8 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/path.h"
+#include "gateway/counters.h"
 #include "sandbox/gc.h"
 #include "state/process.h"
 
@@ -105,22 +107,37 @@ static void add_file(const char *path, int64_t *bytes)
 		*bytes = MAX(*bytes, 0) + (int64_t)st.st_blocks * BLOCK;
 }
 
-static void read_disks(const char *state_home, const struct sandbox_row *row, const json_t *config,
-		       struct usage *usage)
+static void read_disks(const char *dir, const json_t *config, struct usage *usage)
 {
-	AUTO_FREE char *dir = NULL, *upper = NULL;
+	AUTO_FREE char *upper = path_join(dir, "upper.ext4");
 	const json_t *disk;
-	struct err err;
 	size_t i;
 
-	if (gc_directory(state_home, row->id, &dir, &err) == 0) {
-		upper = xasprintf("%s/upper.ext4", dir);
-		add_file(upper, &usage->disk);
-	}
+	add_file(upper, &usage->disk);
 	json_array_foreach(json_object_get(config, "extra_disks"), i, disk)
 	{
 		add_file(json_string_value(json_object_get(disk, "host_path")), &usage->disk);
 	}
+}
+
+static int64_t counted(uint64_t value)
+{
+	return (int64_t)MIN(value, (uint64_t)INT64_MAX);
+}
+
+/* What the gateway has counted; without a network there is none. */
+static void read_network(const char *dir, bool running, struct usage *usage)
+{
+	AUTO_FREE char *path = path_join(dir, COUNTERS_FILE);
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct counters counters;
+
+	if (fd < 0 || pread(fd, &counters, sizeof(counters), 0) != sizeof(counters))
+		return;
+	usage->sent = counted(counters.sent);
+	usage->received = counted(counters.received);
+	usage->connections = running ? counted(counters.open) : 0;
+	usage->denied = counted(counters.denied);
 }
 
 static void read_limits(const json_t *config, struct usage *usage)
@@ -139,6 +156,9 @@ void usage_read(const char *proc, const char *state_home, const struct sandbox_r
 		struct usage *ret_usage)
 {
 	json_t *config = json_loads(row->config_json, 0, NULL);
+	const bool running = row->status == SANDBOX_RUNNING;
+	AUTO_FREE char *dir = NULL;
+	struct err err;
 
 	*ret_usage = (struct usage){
 		.at_ns = clock_monotonic_ns(),
@@ -149,11 +169,18 @@ void usage_read(const char *proc, const char *state_home, const struct sandbox_r
 		.disk = USAGE_UNKNOWN,
 		.read = USAGE_UNKNOWN,
 		.written = USAGE_UNKNOWN,
+		.sent = USAGE_UNKNOWN,
+		.received = USAGE_UNKNOWN,
+		.connections = USAGE_UNKNOWN,
+		.denied = USAGE_UNKNOWN,
 		.uptime_s = USAGE_UNKNOWN,
 	};
 	read_limits(config, ret_usage);
-	read_disks(state_home, row, config, ret_usage);
-	if (row->status == SANDBOX_RUNNING) {
+	if (gc_directory(state_home, row->id, &dir, &err) == 0) {
+		read_disks(dir, config, ret_usage);
+		read_network(dir, running, ret_usage);
+	}
+	if (running) {
 		read_vmm(proc, row, ret_usage);
 		read_supervisor(proc, row, ret_usage);
 	}

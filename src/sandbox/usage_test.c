@@ -3,6 +3,7 @@
 #include "sandbox/usage.h"
 
 #include "base/fd.h"
+#include "gateway/counters.h"
 #include "state/test_home.h"
 
 #include <fcntl.h>
@@ -105,6 +106,29 @@ static void test_others(const char *home, struct sandbox_row row)
 	CHECK(usage.memory_limit == USAGE_UNKNOWN && usage.cpus == USAGE_UNKNOWN);
 }
 
+static void test_network(const char *home, struct sandbox_row row)
+{
+	const struct counters counters = {
+		.sent = 1000, .received = UINT64_MAX, .denied = 3, .open = 2};
+	AUTO_FREE char *path = xasprintf("%s/vms/%s/" COUNTERS_FILE, home, row.id);
+	struct usage usage;
+	struct err err;
+
+	TEST("without a network there is no traffic to know of");
+	usage_read(home, home, &row, &usage);
+	CHECK(usage.sent == USAGE_UNKNOWN && usage.received == USAGE_UNKNOWN);
+	CHECK(usage.connections == USAGE_UNKNOWN && usage.denied == USAGE_UNKNOWN);
+	TEST("what the gateway has counted, and nothing absurd");
+	CHECK(fd_write_file(AT_FDCWD, path, &counters, sizeof(counters), 0600, &err) == 0);
+	usage_read(home, home, &row, &usage);
+	CHECK(usage.sent == 1000 && usage.received == INT64_MAX);
+	CHECK(usage.connections == 2 && usage.denied == 3);
+	TEST("what has ended has no connections");
+	row.status = SANDBOX_STOPPED;
+	usage_read(home, home, &row, &usage);
+	CHECK(usage.sent == 1000 && usage.connections == 0);
+}
+
 static void test_percent(void)
 {
 	struct usage before = {.at_ns = UINT64_C(1000000000), .cpu_ms = 100, .cpus = 2};
@@ -140,6 +164,7 @@ int main(void)
 	put(home, "4711/io", vmm_io);
 	put(home, "4710/stat", supervisor_stat);
 	test_running(home, &row);
+	test_network(home, row);
 	test_others(home, row);
 	test_percent();
 	test_home_done(home);
