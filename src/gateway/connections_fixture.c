@@ -127,11 +127,11 @@ static struct connections *connections_at(struct bed *bed, uint16_t port)
 	return connections;
 }
 
-static void open_parts(struct bed *bed, const char *proxy)
+static void open_parts(struct bed *bed, const struct bed_spec *spec)
 {
 	struct gateway *gateway = &bed->gateway;
 	char path[] = "/tmp/connections-test-XXXXXX";
-	int pair[2] = {-1, -1};
+	int pair[2] = {-1, -1}, audit_fd;
 	struct err err;
 
 	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
@@ -142,23 +142,25 @@ static void open_parts(struct bed *bed, const char *proxy)
 				    .pool = dns_pool_new(LIMIT_DNS_NAMES, LIMIT_DNS_LIFETIME_MS),
 				    .pipes = pipe_pool_new(),
 				    .counters = &bed->counters};
-	CHECK(audit_open(fcntl(bed->audit_fd, F_DUPFD_CLOEXEC, 0), "vm-1", &gateway->audit, &err) ==
-	      0);
+	audit_fd = spec->audit ? open(spec->audit, O_WRONLY | O_CLOEXEC)
+			       : fcntl(bed->audit_fd, F_DUPFD_CLOEXEC, 0);
+	CHECK(audit_open(audit_fd, "vm-1", &gateway->audit, &err) == 0);
 	CHECK(resolver_open(&bed->loop, pair[0], &gateway->resolver, &err) == 0);
-	CHECK(upstream_new(&bed->loop, gateway->resolver, proxy, NULL, &gateway->upstream, &err) ==
-	      0);
+	CHECK(upstream_new(&bed->loop, gateway->resolver, spec->proxy, NULL, &gateway->upstream,
+			   &err) == 0);
 }
 
 static void on_alarm(uv_timer_t *timer)
 {
 	((struct bed *)timer->data)->late = true;
+	uv_stop(timer->loop); /* else this turn waits for something else first */
 }
 
-void bed_open(struct bed *bed, const char *proxy)
+void bed_open(struct bed *bed, const struct bed_spec *spec)
 {
 	*bed = (struct bed){.told = BUF_INIT(TOLD_MAX)};
 	uv_loop_init(&bed->loop);
-	open_parts(bed, proxy);
+	open_parts(bed, spec);
 	set_policy(bed, &(struct policy_spec){0});
 	bed->at_80 = connections_at(bed, 80);
 	bed->at_443 = connections_at(bed, 443);

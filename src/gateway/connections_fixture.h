@@ -43,7 +43,12 @@ struct bed {
 /* Goes into a namespace of its own; false: this machine does not allow it. */
 bool enter_namespace(void);
 
-void bed_open(struct bed *bed, const char *proxy);
+struct bed_spec {
+	const char *proxy; /* as upstream_new() has it */
+	const char *audit; /* a file in place of the one for audited() */
+};
+
+void bed_open(struct bed *bed, const struct bed_spec *spec);
 void bed_close(struct bed *bed);
 
 /* In force from then on. */

@@ -244,6 +244,119 @@ static void test_addresses(struct bed *bed)
 	CHECK(strstr(audited(bed), "\"ip\":\"2606:4700::3\""));
 }
 
+static void use_list(struct bed *bed, const char *hosts)
+{
+	set_list(bed, hosts);
+	connections_recheck(bed->at_22);
+	connections_recheck(bed->at_80);
+	connections_recheck(bed->at_443);
+}
+
+static void test_recheck(struct bed *bed)
+{
+	int tls, server_tls, ssh, server_ssh, web, server_web, held;
+
+	TEST("a change of the policy cuts what it no longer allows, and nothing else");
+	(void)audited(bed);
+	use_list(bed, "example.com other.com:22 third.com held.com:22");
+	tls = guest_to(bed, "example.com", 443);
+	say_hello(tls, "example.com");
+	server_tls = accepted(bed, bed->server_443);
+	(void)told(bed, server_tls);
+	ssh = guest_to(bed, "other.com", 22);
+	server_ssh = accepted(bed, bed->server_22);
+	say_text(ssh, "SSH-2.0-x\r\n");
+	(void)told(bed, server_ssh);
+	web = guest_to(bed, "third.com", 80);
+	say_text(web, "GET / HTTP/1.1\r\nHost: third.com\r\n\r\n");
+	server_web = accepted(bed, bed->server_80);
+	(void)told(bed, server_web);
+	held = guest_to(bed, "held.com", 22);
+	run_ms(bed, 50);
+	CHECK(bed->counters.open == 4);
+
+	use_list(bed, "example.com other.com:22 third.com");
+	CHECK_STR(told(bed, held), "reset");
+	use_list(bed, "example.com third.com other.com");
+	CHECK_STR(told(bed, ssh), "reset");
+	CHECK_STR(told(bed, server_ssh), "reset");
+	use_list(bed, "example.com");
+	CHECK_STR(told(bed, web), "reset");
+	CHECK_STR(told(bed, server_web), "reset");
+	say_text(tls, "still here");
+	CHECK_STR(told(bed, server_tls), "still here");
+	(void)audited(bed);
+	use_list(bed, "");
+	CHECK_STR(told(bed, tls), "reset");
+	CHECK_STR(told(bed, server_tls), "reset");
+	CHECK(strstr(audited(bed), "{\"what\":\"tls\",\"flow\":"));
+	CHECK(strstr(bed->told.ptr, "\"verdict\":\"deny\",\"reason\":\"host not in allowlist\","
+				    "\"remedy\":\"matchlock allow-list add vm-1 example.com\","
+				    "\"host\":\"example.com\",\"port\":443}\n"));
+	CHECK(strstr(bed->told.ptr, "\"error\":\"the policy has changed\",\"sent\":"));
+	close(held);
+	close(web);
+	close(server_web);
+	close(tls);
+	close(server_tls);
+	hang_up(bed, ssh, server_ssh);
+
+	TEST("what went through unseen is cut when a name is needed from now on");
+	set_policy(bed, &(struct policy_spec){0});
+	tls = guest_to(bed, "example.com", 443);
+	server_tls = accepted(bed, bed->server_443);
+	say_text(tls, "bytes");
+	CHECK_STR(told(bed, server_tls), "bytes");
+	use_list(bed, "example.com *");
+	say_text(tls, "more");
+	CHECK_STR(told(bed, server_tls), "more");
+	use_list(bed, "example.com");
+	CHECK_STR(told(bed, tls), "reset");
+	hang_up(bed, tls, server_tls);
+	(void)audited(bed);
+}
+
+static void test_audit_full(void)
+{
+	struct bed bed;
+	int guest;
+
+	TEST("what cannot be recorded is not allowed");
+	bed_open(&bed, &(struct bed_spec){.audit = "/dev/full"});
+	guest = guest_to(&bed, "example.com", 22);
+	CHECK_STR(told(&bed, guest), "reset");
+	close(guest);
+	CHECK(nobody_called(&bed));
+	set_list(&bed, "example.com");
+	guest = guest_to(&bed, "example.com", 80);
+	say_text(guest, "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
+	CHECK_STR(told(&bed, guest), "reset");
+	close(guest);
+	CHECK(nobody_called(&bed) && bed.counters.denied == 2);
+	bed_close(&bed);
+}
+
+static void test_proxy(void)
+{
+	static const char asked[] = "CONNECT unknown.com:443 HTTP/1.1\r\nHost: unknown.com:443\r\n";
+	struct bed bed;
+	int guest, proxy;
+
+	TEST("by the host's proxy a name need not be known here, but may not be private either");
+	bed_open(&bed, &(struct bed_spec){.proxy = "http://[2606:4700::3]:80"});
+	guest = guest_to(&bed, "unknown.com", 443);
+	proxy = accepted(&bed, bed.server_80);
+	CHECK(strncmp(told(&bed, proxy), asked, strlen(asked)) == 0);
+	say_text(proxy, "HTTP/1.1 200 OK\r\n\r\nhello");
+	CHECK_STR(told(&bed, guest), "hello");
+	hang_up(&bed, guest, proxy);
+	guest = guest_to(&bed, "private.com", 443);
+	CHECK_STR(told(&bed, guest), "reset");
+	close(guest);
+	CHECK(nobody_called(&bed));
+	bed_close(&bed);
+}
+
 int main(void)
 {
 	struct bed bed;
@@ -253,13 +366,16 @@ int main(void)
 		SKIP("no user namespaces");
 		return tap_done();
 	}
-	bed_open(&bed, NULL);
+	bed_open(&bed, &(struct bed_spec){0});
 	test_open(&bed);
 	test_denied(&bed);
 	test_tls(&bed);
 	test_name(&bed);
 	test_addresses(&bed);
+	test_recheck(&bed);
 	TEST("everything is given back");
 	bed_close(&bed);
+	test_audit_full();
+	test_proxy();
 	return tap_done();
 }
