@@ -450,6 +450,13 @@ static const struct cli_command root_commands[] = {
 		.run = cmd_supervise,
 	},
 	{
+		.name = "__gateway",
+		.summary = "becomes the gateway of a sandbox",
+		.hidden = true,
+		.raw = true,
+		.run = cmd_gateway,
+	},
+	{
 		.name = "__resolver",
 		.summary = "becomes the resolver of a sandbox's gateway",
 		.hidden = true,

@@ -4,7 +4,14 @@
 
 #include "base/attr.h"
 #include "cli/cli.h"
+#include "gateway/process.h"
 #include "gateway/resolver_child.h"
+
+int cmd_gateway(struct cli *cli ML_UNUSED, int argc ML_UNUSED, char **argv ML_UNUSED,
+		struct err *err)
+{
+	return gateway_run(GATEWAY_SOCKET_FD, err);
+}
 
 int cmd_resolver(struct cli *cli ML_UNUSED, int argc ML_UNUSED, char **argv ML_UNUSED,
 		 struct err *err)

@@ -6,5 +6,7 @@
 
 struct cli;
 
-/* `__resolver`: gateway/resolver_child.h, in the jail that whoever started it has put it into. */
+/* `__gateway` (gateway/process.h) and `__resolver` (gateway/resolver_child.h), each in the jail
+ * that whoever started it has put it into. */
+int cmd_gateway(struct cli *cli, int argc, char **argv, struct err *err);
 int cmd_resolver(struct cli *cli, int argc, char **argv, struct err *err);

@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -42,7 +43,7 @@ struct network {
 	struct net net;
 	struct proc gateway, resolver;
 	int sock;	      /* to the gateway */
-	struct orders orders; /* the last ones, for the next policy; without proxy */
+	struct orders orders; /* what each of them says, without policy and proxy */
 	struct network_owner owner;
 	uv_poll_t gateway_poll, resolver_poll; /* of the socket; of the process */
 	unsigned handles;		       /* that libuv holds */
@@ -185,7 +186,6 @@ static int open_counters(const char *dir, int *ret_fd, struct err *err)
 static void fill_orders(struct orders *orders, const struct sandbox_spec *spec, const char *id)
 {
 	orders->id = xstrdup(id);
-	orders->policy = policy_spec_copy(&spec->policy);
 	orders->add_hosts = strv_copy(spec->add_hosts);
 	orders->no_proxy = xstrdup(spec->no_proxy ? spec->no_proxy : "");
 }
@@ -194,16 +194,16 @@ static int send_orders(struct network *network, const struct sandbox_spec *spec,
 		       int resolver_sock, struct err *err)
 {
 	AUTO_FD int text = -1, audit = -1, counters = -1;
+	struct orders orders;
 	int fds[ORDERS_FDS];
-	int status;
 
 	if (open_audit(spec, dir, &audit, err) < 0 || open_counters(dir, &counters, err) < 0 ||
 	    list_host_ips(&network->orders.host_ips, err) < 0)
 		return -1;
-	network->orders.proxy = spec->upstream_proxy;
-	status = seal_orders(&network->orders, &text, err);
-	network->orders.proxy = NULL;
-	if (status < 0)
+	orders = network->orders; /* and what is borrowed for the moment */
+	orders.policy = spec->policy;
+	orders.proxy = spec->upstream_proxy;
+	if (seal_orders(&orders, &text, err) < 0)
 		return -1;
 	fds[ORDERS_FD_TEXT] = text;
 	fds[ORDERS_FD_TCP] = network->net.tcp_fd;
@@ -331,8 +331,11 @@ static int await_answer(struct network *network, struct err *err)
 	int status;
 
 	for (int answers = first ? 2 : 1; answers > 0; answers--) {
-		if (poll(&ready, 1, POLICY_TIMEOUT_MS) <= 0)
+		if (poll(&ready, 1, POLICY_TIMEOUT_MS) <= 0) {
+			/* Nobody knows what is in force: let nothing be. */
+			kill(network->gateway.pid, SIGKILL);
 			return err_set(err, ERR_TIMEOUT, "the gateway does not answer");
+		}
 		status = take_answer(network, err);
 		if (status == 0)
 			return err_set(err, ERR_UNAVAILABLE, "the gateway has ended");
@@ -344,18 +347,14 @@ static int await_answer(struct network *network, struct err *err)
 
 int network_set_policy(struct network *network, const struct policy_spec *policy, struct err *err)
 {
-	AUTO(policy_spec_done) struct policy_spec before = network->orders.policy;
+	struct orders orders = network->orders;
 	AUTO_FD int text = -1;
 
-	network->orders.policy = policy_spec_copy(policy);
-	if (seal_orders(&network->orders, &text, err) == 0 &&
-	    orders_send(network->sock, ORDERS_POLICY, "", &text, 1, err) == 0 &&
-	    await_answer(network, err) == 0)
-		return 0;
-	policy_spec_done(&network->orders.policy);
-	network->orders.policy = before;
-	before = (struct policy_spec){0};
-	return -1;
+	orders.policy = *policy;
+	if (seal_orders(&orders, &text, err) < 0 ||
+	    orders_send(network->sock, ORDERS_POLICY, "", &text, 1, err) < 0)
+		return -1;
+	return await_answer(network, err);
 }
 
 /* --- the end --- */

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "sandbox/disks.h"
 #include "sandbox/machine.h"
+#include "sandbox/network.h"
 #include "sandbox/setup.h"
 #include "sandbox/vm_log.h"
 #include "state/lifecycle.h"
@@ -146,7 +147,6 @@ int sandbox_create(const struct sandbox_host *host, const struct sandbox_request
 	sandbox->owner = *owner;
 	sandbox->start.files = (struct template_files)TEMPLATE_FILES_NONE;
 	sandbox->start.builder = (struct proc)PROC_INIT;
-	sandbox->net = (struct net)NET_INIT;
 	sandbox->policy = policy_spec_copy(&request->spec->policy);
 	uv_timer_init(host->loop, &sandbox->timer);
 	sandbox->timer.data = sandbox;
@@ -303,7 +303,7 @@ int sandbox_close(struct sandbox *sandbox, struct err *err)
 		return 0;
 	sandbox->told = true;
 	sandbox_end_machine(sandbox);
-	net_close(&sandbox->net);
+	network_close(STEAL(sandbox->network));
 	disks_done(&sandbox->disks);
 	vm_log_free(STEAL(sandbox->log));
 	if (sandbox->registered)
@@ -331,7 +331,10 @@ const struct policy_spec *sandbox_policy(const struct sandbox *sandbox)
 
 int sandbox_set_policy(struct sandbox *sandbox, const struct policy_spec *policy, struct err *err)
 {
-	(void)err;
+	if (!sandbox->network_serves)
+		return err_set(err, ERR_UNAVAILABLE, "the sandbox has no network");
+	if (network_set_policy(sandbox->network, policy, err) < 0)
+		return -1;
 	policy_spec_done(&sandbox->policy);
 	sandbox->policy = policy_spec_copy(policy);
 	return 0;

@@ -3,13 +3,13 @@
 #pragma once
 
 #include "base/proc.h"
-#include "net/net.h"
 #include "sandbox/disks.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/templates.h"
 #include "state/lifecycle.h"
 
 struct machine;
+struct network;
 struct setup_stream;
 
 /* Where a VM comes from, the quickest first. */
@@ -35,7 +35,8 @@ struct sandbox {
 	struct vm_log *log;
 	struct disks disks;
 	struct accel_probe probe;
-	struct net net;		   /* nothing open with --no-network */
+	struct network *network; /* NULL: none, with --no-network */
+	bool network_serves;
 	struct policy_spec policy; /* in force */
 	struct start start;
 	struct machine *machine;

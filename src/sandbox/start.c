@@ -21,6 +21,7 @@
 #include "base/timings.h"
 #include "sandbox/boot_files.h"
 #include "sandbox/machine.h"
+#include "sandbox/network.h"
 #include "sandbox/setup.h"
 #include "sandbox/setup_stream.h"
 #include "sandbox/template_builder.h"
@@ -70,7 +71,7 @@ static struct vm_spec shape_of(const struct sandbox *sandbox, const struct boot_
 		.kernel_fd = files->kernel_fd,
 		.initramfs_fd = files->initramfs_fd,
 		.slots = vm_slots(sandbox->disks.count + 1), /* and the upper one */
-		.net_fd = sandbox->net.tap_fd,
+		.net_fd = sandbox->network ? network_tap_fd(sandbox->network) : -1,
 	};
 }
 
@@ -174,6 +175,33 @@ static unsigned deadline_ms(const struct sandbox *sandbox)
 	return kvm ? RESTORE_TIMEOUT_KVM_MS : RESTORE_TIMEOUT_TCG_MS;
 }
 
+/* A guest that is cut off from its network is of no use. */
+static void on_network_ended(void *ctx, const struct err *why)
+{
+	struct sandbox *sandbox = ctx;
+
+	if (sandbox->told || sandbox->stopping)
+		return;
+	sandbox->crash = xstrdup(why->msg);
+	sandbox_tell_ended(sandbox, why);
+}
+
+/* Once for all tries: while the VM starts, for the guest's first packets wait. */
+static int serve_network(struct sandbox *sandbox, struct err *err)
+{
+	const struct network_owner owner = {on_network_ended, sandbox};
+
+	if (!sandbox->network || sandbox->network_serves)
+		return 0;
+	sandbox->network_serves = true;
+	if (network_serve(sandbox->network, sandbox->host.loop, sandbox->request.spec, sandbox->id,
+			  sandbox->dir, &owner, err) < 0)
+		return err_wrap(err, "network");
+	timings_mark(sandbox->host.timings, "gateway started");
+	sandbox_fault_point(sandbox, "gateway-started");
+	return 0;
+}
+
 /* Starts a VM of the level that was chosen, on an upper disk of its own. */
 static int launch(struct sandbox *sandbox, struct err *err)
 {
@@ -209,6 +237,8 @@ static int launch(struct sandbox *sandbox, struct err *err)
 		return -1;
 	sandbox_fault_point(sandbox, "vmm-known");
 	template_files_close(&start->files);
+	if (serve_network(sandbox, err) < 0)
+		return -1;
 	uv_timer_start(&sandbox->timer, on_deadline, deadline_ms(sandbox), 0);
 	return send_setup(sandbox, err);
 }
@@ -431,7 +461,7 @@ static int open_parts(struct sandbox *sandbox, struct boot_files *files, struct 
 
 	if (boot_files_open(files, err) < 0)
 		return -1;
-	if (!spec->no_network && net_open((unsigned)spec->mtu, &sandbox->net, err) < 0)
+	if (!spec->no_network && network_open((unsigned)spec->mtu, &sandbox->network, err) < 0)
 		return -1;
 	timings_mark(sandbox->host.timings, "network");
 	return 0;
