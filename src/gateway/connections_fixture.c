@@ -341,7 +341,8 @@ const char *told_all(struct bed *bed, int fd, size_t len)
 
 static void put_line(struct buf *out, const char *line)
 {
-	static const char *const dropped[] = {"seq", "time", "time_ms", "id", "duration_ms"};
+	static const char *const dropped[] = {"seq", "time",  "time_ms",
+					      "id",  "entry", "duration_ms"};
 	json_t *json = json_loads(line, 0, NULL);
 	char *text;
 
