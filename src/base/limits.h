@@ -80,6 +80,7 @@ enum {
 	LIMIT_DIAL_ADDRESS_MS = 10 * 1000, /* for one of them */
 	LIMIT_PROXY_MS = 30 * 1000, /* for the proxy's name, the proxy, and its way to the server */
 	LIMIT_PROXY_TEXT = 16 * 1024, /* its address, its user, or the hosts that it does not get */
+	LIMIT_AUDIT_LINE = 64 * 1024,
 	LIMIT_ORDERS = 64 * 1024 * 1024,     /* all that it is told: a policy of full size fits */
 	LIMIT_DNS_LIFETIME_MS = 3600 * 1000, /* a name keeps its unused address so long */
 

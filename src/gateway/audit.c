@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 64 * 1024, TEXT_SHOWN = 512 };
+enum { TEXT_SHOWN = 512 };
 
 struct audit {
 	int fd;
@@ -43,7 +43,7 @@ int audit_open(int fd, const char *id, struct audit **ret_audit, struct err *err
 	**ret_audit = (struct audit){.fd = fd,
 				     .id = xstrdup(id),
 				     .size = (uint64_t)st.st_size,
-				     .owed = BUF_INIT(LINE_MAX_BYTES)};
+				     .owed = BUF_INIT(LIMIT_AUDIT_LINE)};
 	return 0;
 }
 
@@ -109,6 +109,8 @@ static void set_verdict(json_t *line, const struct policy_verdict *verdict)
 {
 	json_object_set_new(line, "verdict", json_string(verdict->allowed ? "allow" : "deny"));
 	set_string(line, "rule", verdict->rule);
+	if (!verdict->allowed || !verdict->rule[0])
+		set_string(line, "entry", verdict->entry);
 	if (verdict->allowed)
 		return;
 	set_string(line, "reason", verdict->reason);

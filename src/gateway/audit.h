@@ -3,6 +3,8 @@
  * The audit: one line of JSON for each decision and for the end of each connection, in the order in
  * which they were made.  A line holds no secret and no byte that a terminal would act on.
  *
+ * `entry` is the one that the list would need for what no entry of it has allowed.
+ *
  * Nothing is dropped: what cannot be recorded does not happen.  Hence the result of audit_write().
  */
 #pragma once
