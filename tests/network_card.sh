@@ -47,6 +47,11 @@ is "$(ml template create --no-network matchlock/base)" "Created" "one without"
 is "$(ml template ls --json | jq -c '[.[] | select(.image)] | map(.network) | sort')" \
 	"[false,true]" "template ls tells them apart"
 each_is "image template"
+is "$(base --mtu 9000 --timings=json -- cat /sys/class/net/eth0/mtu 2>"$work/err"):$(level_of "$work/err")" \
+	"9000:image template" "--mtu does not need a template of its own"
+is "$(base --mtu 68 --no-template -- cat /sys/class/net/eth0/mtu)" 68 "... nor a boot"
+like "$(base --mtu 65522 -- true 2>&1)" "*--mtu must be 68 to 65521, not 65522*" \
+	"an MTU that no TAP has is refused"
 
 # --- many ---
 for i in $(seq 20); do
