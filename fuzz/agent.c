@@ -130,7 +130,7 @@ static int connect_to(struct view in, struct buf *out, struct err *err)
 
 	if (agent_connect_unpack(in, &connect, err) < 0)
 		return -1;
-	assert(connect.port > 0);
+	assert(connect.port > 0 && connect.credit > 0 && connect.credit <= LIMIT_STREAM_CREDIT);
 	agent_connect_pack(out, &connect);
 	return 0;
 }

@@ -110,7 +110,7 @@ static void agent_seeds(void)
 	put_agent("prepare", 8, &message);
 	agent_clock_pack(&message, &(struct agent_clock){UINT64_C(1700000000000000000)});
 	put_agent("clock", 9, &message);
-	agent_connect_pack(&message, &(struct agent_connect){8080});
+	agent_connect_pack(&message, &(struct agent_connect){8080, 65536});
 	put_agent("connect", 10, &message);
 }
 
@@ -128,7 +128,7 @@ static void control_seeds(void)
 	control_seed("exec", &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_EXEC}});
 	control_seed("forward",
 		     &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_FORWARD}});
-	control_seed("listen", &(struct control_packet){CONTROL_LISTEN, {.guest = {8080}}});
+	control_seed("listen", &(struct control_packet){CONTROL_LISTEN, {.guest_port = 8080}});
 	control_seed("note", &(struct control_packet){CONTROL_NOTE, {.failed = {1, (char *)"no"}}});
 	control_seed("signal", &(struct control_packet){CONTROL_SIGNAL, {.signal = 10}});
 	control_seed("resize", &(struct control_packet){CONTROL_RESIZE, {.size = {24, 80}}});

@@ -12,7 +12,6 @@ enum {
 	LIMIT_FRAME_TO_GUEST = 128 * 1024, /* payload of a DATA frame */
 	LIMIT_FRAME_TO_HOST = 32768 - 12,  /* with its header one write of the guest's driver */
 	LIMIT_STREAM_CREDIT = 1024 * 1024, /* unread bytes a stream's channel may hold */
-	LIMIT_SOCKET_CREDIT = 128 * 1024,  /* the same of a stream that carries a socket */
 	LIMIT_STREAMS = 1024,		   /* open at once on one channel */
 	LIMIT_MESSAGE_TO_HOST = 64 * 1024, /* one message of a (hostile) guest */
 	LIMIT_MESSAGE_TO_GUEST =

@@ -69,6 +69,7 @@ void connect_open(uv_loop_t *loop, struct mux_stream *stream, struct view reques
 		return;
 	}
 	end.fd = fd;
+	end.credit = wanted->credit;
 	end.ctx = wanted;
 	if (socket_relay_accept(&end, stream, &err) < 0) {
 		session_refuse(stream, 1, err.msg);

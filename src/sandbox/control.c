@@ -136,7 +136,7 @@ static int follow_up(struct connection *connection, const struct control_packet 
 		     const int *fds, size_t fd_count, struct err *err)
 {
 	if (connection->forwards && packet->type == CONTROL_LISTEN && fd_count == 1)
-		return control_forward_listen(connection, fds[0], &packet->guest, err);
+		return control_forward_listen(connection, fds[0], packet->guest_port, err);
 	while (fd_count > 0)
 		close(fds[--fd_count]);
 	if (connection->relay && packet->type == CONTROL_SIGNAL)

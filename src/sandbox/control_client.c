@@ -50,7 +50,7 @@ int control_request_forward(int sock, const int *listeners, const struct port_ma
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		const struct control_packet listen = {CONTROL_LISTEN,
-						      {.guest = {mappings[i].guest_port}}};
+						      {.guest_port = mappings[i].guest_port}};
 
 		if (control_send(sock, &listen, &listeners[i], 1, err) < 0)
 			return -1;

@@ -32,10 +32,10 @@ int control_forward(struct connection *connection, struct err *err)
 	return 0;
 }
 
-int control_forward_listen(struct connection *connection, int fd, const struct agent_connect *guest,
+int control_forward_listen(struct connection *connection, int fd, uint16_t guest_port,
 			   struct err *err)
 {
-	if (port_group_listen(connection->forwards, fd, guest->port, err) == 0)
+	if (port_group_listen(connection->forwards, fd, guest_port, err) == 0)
 		return 0;
 	close(fd);
 	return -1;

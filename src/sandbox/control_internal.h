@@ -35,5 +35,5 @@ int control_allow_list(struct connection *connection, struct err *err);
 /* Begins to forward, with the first listener that comes. */
 int control_forward(struct connection *connection, struct err *err);
 /* One more listener; `fd` is taken over. */
-int control_forward_listen(struct connection *connection, int fd, const struct agent_connect *guest,
+int control_forward_listen(struct connection *connection, int fd, uint16_t guest_port,
 			   struct err *err);

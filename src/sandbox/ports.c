@@ -28,6 +28,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The credit of a stream, by how many there are: few shall be quick, and a thousand whose readers
+ * sleep shall not fill the guest's memory, nor ours: 86 MiB at most, each way. */
+static const struct {
+	size_t below;
+	uint32_t credit;
+} credits[] = {
+	{16, 1024 * 1024},
+	{64, 256 * 1024},
+	{SIZE_MAX, 64 * 1024},
+};
+
 struct listener {
 	struct listener *next;
 	struct port_group *group;
@@ -119,6 +130,15 @@ static void on_ended(void *ctx)
 
 static const struct socket_relay_ops relay_ops = {.message = on_message, .ended = on_ended};
 
+static uint32_t credit_of(size_t connection_count)
+{
+	size_t i = 0;
+
+	while (connection_count >= credits[i].below)
+		i++;
+	return credits[i].credit;
+}
+
 static int connect_guest(struct connection *connection, int fd, uint16_t guest_port,
 			 struct err *err)
 {
@@ -126,6 +146,7 @@ static int connect_guest(struct connection *connection, int fd, uint16_t guest_p
 	const struct socket_relay_end end = {
 		.loop = ports->loop,
 		.fd = fd,
+		.credit = credit_of(ports->connection_count - 1),
 		.ops = &relay_ops,
 		.ctx = connection,
 	};
@@ -134,7 +155,7 @@ static int connect_guest(struct connection *connection, int fd, uint16_t guest_p
 
 	if (!mux)
 		return err_set(err, ERR_UNAVAILABLE, "the sandbox has ended");
-	agent_connect_pack(&request, &(struct agent_connect){guest_port});
+	agent_connect_pack(&request, &(struct agent_connect){guest_port, end.credit});
 	return socket_relay_open(&end, mux, AGENT_CONNECT, (struct view){request.ptr, request.len},
 				 &connection->relay, err);
 }

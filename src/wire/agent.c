@@ -354,14 +354,17 @@ int agent_size_unpack(struct view bytes, struct agent_size *ret_size, struct err
 void agent_connect_pack(struct buf *buf, const struct agent_connect *connect)
 {
 	pack_u32(buf, connect->port);
+	pack_u32(buf, connect->credit);
 }
 
 int agent_connect_unpack(struct view bytes, struct agent_connect *ret_connect, struct err *err)
 {
 	struct unpack in = unpack_of(bytes);
-	struct agent_connect connect = {unpack_u16(&in)};
+	struct agent_connect connect = {0};
 
-	if (connect.port == 0)
+	connect.port = unpack_u16(&in);
+	connect.credit = unpack_u32(&in);
+	if (connect.port == 0 || connect.credit == 0 || connect.credit > LIMIT_STREAM_CREDIT)
 		in.failed = true;
 	if (unpack_done(&in, "connect message", err) < 0)
 		return -1;

@@ -146,7 +146,8 @@ struct agent_size {
 };
 
 struct agent_connect {
-	uint16_t port; /* not 0 */
+	uint16_t port;	 /* not 0 */
+	uint32_t credit; /* of the stream: mux_set_credit(); 1 to LIMIT_STREAM_CREDIT */
 };
 
 struct agent_shutdown {

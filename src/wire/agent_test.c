@@ -124,10 +124,14 @@ static void test_small(void)
 	CHECK(agent_clock_unpack(view(&buf), &clock, &err) == 0 &&
 	      clock.wall_ns == 123456789012345);
 	buf_clear(&buf);
-	agent_connect_pack(&buf, &(struct agent_connect){8080});
-	CHECK(agent_connect_unpack(view(&buf), &connect, &err) == 0 && connect.port == 8080);
+	agent_connect_pack(&buf, &(struct agent_connect){8080, 1000});
+	CHECK(agent_connect_unpack(view(&buf), &connect, &err) == 0 && connect.port == 8080 &&
+	      connect.credit == 1000);
 	buf_clear(&buf);
-	agent_connect_pack(&buf, &(struct agent_connect){0});
+	agent_connect_pack(&buf, &(struct agent_connect){0, 1000});
+	CHECK(agent_connect_unpack(view(&buf), &connect, &err) < 0);
+	buf_clear(&buf);
+	agent_connect_pack(&buf, &(struct agent_connect){80, LIMIT_STREAM_CREDIT + 1});
 	CHECK(agent_connect_unpack(view(&buf), &connect, &err) < 0);
 	buf_clear(&buf);
 	agent_signal_pack(&buf, 65);

@@ -36,7 +36,7 @@ void control_pack(struct buf *buf, const struct control_packet *packet)
 		pack_u32(buf, packet->exit_code);
 		break;
 	case CONTROL_LISTEN:
-		agent_connect_pack(buf, &packet->guest);
+		pack_u32(buf, packet->guest_port);
 		break;
 	case CONTROL_ANSWER:
 		break;
@@ -82,6 +82,19 @@ static int unpack_nothing(struct view bytes, struct err *err)
 	return unpack_done(&in, "answer", err);
 }
 
+static int unpack_listen(struct view bytes, uint16_t *ret_port, struct err *err)
+{
+	struct unpack in = unpack_of(bytes);
+	uint32_t port = unpack_u32(&in);
+
+	if (port == 0 || port > UINT16_MAX)
+		in.failed = true;
+	if (unpack_done(&in, "listen message", err) < 0)
+		return -1;
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
 static int unpack_content(struct view bytes, struct control_packet *packet, struct err *err)
 {
 	switch (packet->type) {
@@ -97,7 +110,7 @@ static int unpack_content(struct view bytes, struct control_packet *packet, stru
 	case CONTROL_EXITED:
 		return unpack_exited(bytes, &packet->exit_code, err);
 	case CONTROL_LISTEN:
-		return agent_connect_unpack(bytes, &packet->guest, err);
+		return unpack_listen(bytes, &packet->guest_port, err);
 	case CONTROL_ANSWER:
 		return unpack_nothing(bytes, err);
 	}

@@ -59,7 +59,7 @@ struct control_packet {
 		struct agent_size size;	    /* RESIZE */
 		struct agent_failed failed; /* FAILED, NOTE */
 		uint32_t exit_code;	    /* EXITED: 0..255 */
-		struct agent_connect guest; /* LISTEN */
+		uint16_t guest_port;	    /* LISTEN: not 0 */
 	};
 };
 

@@ -50,8 +50,8 @@ static void every_type(void)
 	control_packet_done(&out);
 	through(&(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_FORWARD}}, &out);
 	CHECK(out.type == CONTROL_REQUEST && out.kind == CONTROL_FORWARD);
-	through(&(struct control_packet){CONTROL_LISTEN, {.guest = {8080}}}, &out);
-	CHECK(out.type == CONTROL_LISTEN && out.guest.port == 8080);
+	through(&(struct control_packet){CONTROL_LISTEN, {.guest_port = 8080}}, &out);
+	CHECK(out.type == CONTROL_LISTEN && out.guest_port == 8080);
 	through(&(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_ALLOW_LIST}}, &out);
 	CHECK(out.type == CONTROL_REQUEST && out.kind == CONTROL_ALLOW_LIST);
 	through(&(struct control_packet){.type = CONTROL_ANSWER}, &out);

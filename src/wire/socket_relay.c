@@ -15,7 +15,6 @@
 
 #include "base/alloc.h"
 #include "base/auto.h"
-#include "base/limits.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -290,21 +289,21 @@ static struct socket_relay *relay_new(const struct socket_relay_end *end, enum m
 	relay->ctx = end->ctx;
 	relay->said = side == MUX_HOST ? HOST_SAYS : GUEST_SAYS;
 	relay->told = side == MUX_HOST ? GUEST_SAYS : HOST_SAYS;
-	relay->queue = (struct buf)BUF_INIT(LIMIT_SOCKET_CREDIT);
+	relay->queue = (struct buf)BUF_INIT(end->credit);
 	return relay;
 }
 
 /* Small writes are not held back, and a peer that has vanished is noticed one day. */
-static int relay_start(struct socket_relay *relay, uv_loop_t *loop, struct mux_stream *stream,
-		       struct err *err)
+static int relay_start(struct socket_relay *relay, const struct socket_relay_end *end,
+		       struct mux_stream *stream, struct err *err)
 {
-	int status = uv_poll_init(loop, &relay->poll, relay->fd);
+	int status = uv_poll_init(end->loop, &relay->poll, relay->fd);
 
 	if (status < 0)
 		return err_set(err, ERR_IO, "watch a connection: %s", uv_strerror(status));
 	relay->poll.data = relay;
 	relay->stream = stream;
-	mux_set_credit(stream, LIMIT_SOCKET_CREDIT);
+	mux_set_credit(stream, end->credit);
 	setsockopt(relay->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	setsockopt(relay->fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
 	watch(relay);
@@ -321,7 +320,7 @@ int socket_relay_open(const struct socket_relay_end *end, struct mux *mux, uint8
 		free(relay);
 		return -1;
 	}
-	if (relay_start(relay, end->loop, stream, err) < 0) {
+	if (relay_start(relay, end, stream, err) < 0) {
 		mux_close(stream);
 		free(relay);
 		return -1;
@@ -335,7 +334,7 @@ int socket_relay_accept(const struct socket_relay_end *end, struct mux_stream *s
 {
 	struct socket_relay *relay = relay_new(end, MUX_GUEST);
 
-	if (relay_start(relay, end->loop, stream, err) < 0) {
+	if (relay_start(relay, end, stream, err) < 0) {
 		free(relay);
 		return -1;
 	}

@@ -27,6 +27,7 @@ struct socket_relay_ops {
 struct socket_relay_end {
 	uv_loop_t *loop;
 	int fd;		 /* non-blocking; taken over on success */
+	uint32_t credit; /* of the stream; the same on both sides */
 	bool connecting; /* connect(2) is under way; what the peer says meanwhile waits */
 	const struct socket_relay_ops *ops;
 	void *ctx;

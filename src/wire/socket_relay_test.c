@@ -7,7 +7,6 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
-#include "base/limits.h"
 #include "base/tap.h"
 #include "wire/channel.h"
 
@@ -17,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BULK = 4 * 1024 * 1024, PIECE = 65536, TURNS = 200000 };
+enum { BULK = 4 * 1024 * 1024, PIECE = 65536, TURNS = 200000, CREDIT = 100000 };
 
 struct world {
 	uv_loop_t loop;
@@ -70,7 +69,7 @@ static void on_opened(void *ctx, struct mux_stream *stream, uint8_t kind, struct
 
 	CHECK(kind == 5 && view_equals(request, "80"));
 	CHECK(socket_relay_accept(
-		      &(struct socket_relay_end){&world->loop, STEAL_FD(world->guest_fd),
+		      &(struct socket_relay_end){&world->loop, STEAL_FD(world->guest_fd), CREDIT,
 						 world->connecting, &guest_relay_ops, world},
 		      stream, &err) == 0);
 }
@@ -132,7 +131,7 @@ static void connect_through(struct world *world, int guest_fd)
 		world->server = server[0];
 		world->guest_fd = server[1];
 	}
-	CHECK(socket_relay_open(&(struct socket_relay_end){&world->loop, client[1], false,
+	CHECK(socket_relay_open(&(struct socket_relay_end){&world->loop, client[1], CREDIT, false,
 							   &host_relay_ops, world},
 				channel_mux(world->host), 5, VIEW_LIT("80"), &world->relay,
 				&err) == 0);
