@@ -225,7 +225,7 @@ wait "$job"
 is "$?" 0 "the sandbox ends in order"
 exec 5<&-
 is "$(both ml exec web -- true)" "1::VM $id is not running (status: stopped)" "a stopped sandbox"
-is "$(ls "$dir")" logs "its socket is gone"
+is "$(ls "$dir" | tr "\n" " ")" "audit.jsonl logs network.counters " "its socket is gone"
 ml rm web >/dev/null
 
 # A state directory whose path is longer than a socket's address takes.
