@@ -464,9 +464,27 @@ static void check_wrong(const char *text, const char *want)
 	CHECK_STR(err.msg, want);
 }
 
+static void check_known(void)
+{
+	AUTO(auto_policy)
+	struct policy *policy = make("allow-host *\n"
+				     "allow-host *.example.com\n"
+				     "allow-host www.example.com:22\n"
+				     "allow-host-service api.host=127.0.0.1:80\n",
+				     NULL, NULL);
+
+	TEST("how a name is known: by an address, on the list, by a pattern, not at all");
+	CHECK(policy_known(policy, "api.host") == POLICY_PINNED);
+	CHECK(policy_known(policy, "db.corp") == POLICY_PINNED);
+	CHECK(policy_known(policy, "www.example.com") == POLICY_NAMED);
+	CHECK(policy_known(policy, "a.b.example.com") == POLICY_PATTERN);
+	CHECK(policy_known(policy, "example.com") == POLICY_UNNAMED);
+}
+
 int main(void)
 {
 	check_modes();
+	check_known();
 	check_openings();
 	check_resolved();
 	check_denials();
