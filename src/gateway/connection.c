@@ -18,14 +18,13 @@
 #include "base/alloc.h"
 #include "base/auto.h"
 #include "base/limits.h"
-#include "gateway/audit.h"
 #include "gateway/claim.h"
 #include "gateway/first_bytes.h"
 #include "gateway/http_answer.h"
 #include "gateway/http_flow.h"
-#include "gateway/resolver.h"
+#include "gateway/record.h"
+#include "gateway/route.h"
 #include "gateway/tunnel.h"
-#include "gateway/upstream.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -40,80 +39,27 @@ struct connection {
 	struct gateway *gateway;
 	connection_ended_fn *ended;
 	void *ctx;
-	uint64_t flow, began_ms;
 	struct claim claim;
+	struct record record;
 	enum policy_needs needs; /* of the last CONNECT that was allowed */
-	bool allowed;		 /* something of it was, and that is recorded */
 
-	/* What it waits for; each NULL when it does not. */
-	struct first_bytes *first;
-	struct resolver_query *query;
-	struct upstream_dial *dial;
+	int guest_fd;		   /* -1: handed on */
+	uv_poll_t poll;		   /* of it, for its first bytes */
+	bool polled;		   /* `poll` is there */
+	struct buf bytes;	   /* what it has said meanwhile */
+	struct first_bytes *first; /* NULL: not awaited */
+	uv_timer_t timer;	   /* of the first bytes */
+
+	struct route route;
+	struct ip ip; /* whom it reached */
+	bool reached;
+
+	/* What has the sockets, at most one of them. */
 	struct tunnel *tunnel;
 	struct http_flow *http;
 
-	int guest_fd;	  /* -1: handed on */
-	struct buf bytes; /* of the guest, read while its first ones were awaited */
-	struct ip ip;	  /* whom it reached */
-	bool reached;
-	uv_poll_t poll; /* of the guest's socket, for its first bytes */
-	bool polled;
-	uv_timer_t timer; /* of the first bytes */
 	unsigned handles;
 };
-
-/* --- records --- */
-
-/* False: an allowance that cannot be recorded, which is none. */
-static bool record(struct connection *connection, struct audit_event *event,
-		   struct policy_verdict *verdict)
-{
-	event->flow = connection->flow;
-	event->verdict = verdict;
-	if (!event->host || !*event->host)
-		event->host = connection->claim.host;
-	if (event->port == 0)
-		event->port = connection->claim.port;
-	if (!verdict->allowed)
-		connection->gateway->counters->denied++;
-	if (audit_write(connection->gateway->audit, event) || !verdict->allowed) {
-		connection->allowed |= verdict->allowed;
-		return verdict->allowed;
-	}
-	claim_deny("the audit cannot be written", verdict);
-	connection->gateway->counters->denied++;
-	return false;
-}
-
-static const char *word_of(enum policy_protocol protocol)
-{
-	return protocol == POLICY_TLS ? "tls" : protocol == POLICY_HTTP ? "http" : "connect";
-}
-
-static bool record_claim(struct connection *connection, struct policy_verdict *verdict)
-{
-	const struct claim *claim = &connection->claim;
-	struct audit_event event = {
-		.what = word_of(claim->said), .host = claim->name, .port = claim->name_port};
-
-	return record(connection, &event, verdict);
-}
-
-static void record_end(struct connection *connection, const struct tunnel_result *result)
-{
-	struct audit_event event = {.what = "end",
-				    .flow = connection->flow,
-				    .host = connection->claim.host,
-				    .port = connection->claim.port,
-				    .ip = connection->reached ? &connection->ip : NULL,
-				    .error = result->error,
-				    .sent = result->sent,
-				    .received = result->received,
-				    .duration_ms = uv_now(connection->gateway->loop) -
-						   connection->began_ms};
-
-	(void)audit_write(connection->gateway->audit, &event);
-}
 
 /* --- the end --- */
 
@@ -149,10 +95,7 @@ static void reset_guest(struct connection *connection)
 static void let_go(struct connection *connection)
 {
 	stop_first(connection);
-	if (connection->query)
-		resolver_cancel(STEAL(connection->query));
-	if (connection->dial)
-		upstream_cancel(STEAL(connection->dial));
+	route_cancel(&connection->route);
 	tunnel_close(STEAL(connection->tunnel));
 	http_flow_close(STEAL(connection->http));
 	reset_guest(connection);
@@ -162,161 +105,84 @@ static void let_go(struct connection *connection)
 
 static void end_with(struct connection *connection, const struct tunnel_result *result)
 {
-	if (connection->allowed)
-		record_end(connection, result);
+	record_end(&connection->record, connection->reached ? &connection->ip : NULL, result);
 	let_go(connection);
-	connection->ended(connection->ctx);
-}
-
-static void count_passed(const struct connection *connection, struct tunnel_result *ret_result)
-{
-	if (connection->tunnel)
-		tunnel_count(connection->tunnel, ret_result);
-	if (connection->http)
-		http_flow_count(connection->http, ret_result);
-}
-
-static void end(struct connection *connection, const char *error)
-{
-	struct tunnel_result result = {.error = error};
-
-	count_passed(connection, &result);
-	end_with(connection, &result);
 }
 
 void connection_close(struct connection *connection, const char *why)
 {
 	struct tunnel_result result = {.error = why};
 
-	count_passed(connection, &result);
-	if (connection->allowed)
-		record_end(connection, &result);
-	let_go(connection);
+	if (connection->tunnel)
+		tunnel_count(connection->tunnel, &result);
+	if (connection->http)
+		http_flow_count(connection->http, &result);
+	end_with(connection, &result);
+}
+
+static void end(struct connection *connection, const char *error)
+{
+	connection_close(connection, error);
+	connection->ended(connection->ctx);
 }
 
 static void on_relay_ended(void *ctx, const struct tunnel_result *result)
 {
-	end_with(ctx, result);
-}
+	struct connection *connection = ctx;
 
-/* What goes wrong on the way to the server. */
-static void fail(struct connection *connection, unsigned status, const char *why)
-{
-	if (connection->http)
-		http_flow_fail(connection->http, status, why);
-	else
-		end(connection, why);
+	end_with(connection, result);
+	connection->ended(connection->ctx);
 }
 
 /* --- the server --- */
 
 static void open_relay(struct connection *connection, int server_fd);
 
-static void on_connected(void *ctx, int fd, const struct ip *ip, const struct err *why)
+static void on_failed(struct connection *connection, const struct err *why)
 {
-	struct connection *connection = ctx;
-
-	connection->dial = NULL;
-	if (fd < 0) {
-		fail(connection,
-		     why->code == ERR_TIMEOUT ? HTTP_ANSWER_TIMEOUT : HTTP_ANSWER_BAD_GATEWAY,
-		     why->msg);
-		return;
-	}
-	connection->reached = true;
-	connection->ip = *ip;
-	connection->gateway->counters->connections++;
-	open_relay(connection, fd);
+	if (connection->http)
+		http_flow_fail(connection->http,
+			       why->code == ERR_TIMEOUT ? HTTP_ANSWER_TIMEOUT
+							: HTTP_ANSWER_BAD_GATEWAY,
+			       why->msg);
+	else
+		end(connection, why->msg);
 }
 
-static void dial(struct connection *connection, const char *host, const struct ip *ips,
-		 size_t count, bool direct)
-{
-	struct upstream_target target = {host, ips, count, connection->claim.port, direct};
-
-	connection->dial =
-		upstream_connect(connection->gateway->upstream, &target, on_connected, connection);
-}
-
-/* Of what is denied after CONNECT was allowed. */
-static void deny(struct connection *connection, struct policy_verdict *verdict)
+static void on_denied(struct connection *connection, struct policy_verdict *verdict)
 {
 	struct audit_event event = {.what = "connect",
 				    .status = connection->http ? HTTP_ANSWER_DENIED : 0};
 
-	(void)record(connection, &event, verdict);
+	(void)record_verdict(&connection->record, &event, verdict);
 	if (connection->http)
 		http_flow_deny(connection->http, verdict);
 	else
 		end(connection, NULL);
 }
 
-static bool may_lead_to(struct connection *connection, const struct ip *ips, size_t count,
-			struct policy_verdict *ret_verdict)
-{
-	struct policy_ask ask = {POLICY_CONNECT, connection->claim.host, connection->claim.port};
-
-	return policy_check_ips(connection->gateway->policy, &ask, ips, count, ret_verdict);
-}
-
-static void on_resolved(void *ctx, const struct resolver_reply *reply)
+static void on_route(void *ctx, const struct route_end *end)
 {
 	struct connection *connection = ctx;
-	const char *name = connection->claim.host;
-	struct policy_verdict verdict;
-	bool by_proxy =
-		upstream_by_proxy(connection->gateway->upstream, name, connection->claim.port);
 
-	connection->query = NULL;
-	if (reply->ip_count == 0 && !by_proxy)
-		fail(connection, HTTP_ANSWER_BAD_GATEWAY,
-		     reply->rcode == DNS_SERVFAIL ? "the name cannot be resolved at the moment"
-						  : "the name has no address");
-	else if (reply->ip_count > 0 &&
-		 !may_lead_to(connection, reply->ips, reply->ip_count, &verdict))
-		deny(connection, &verdict);
-	else
-		dial(connection, name, reply->ips, reply->ip_count, false);
-}
-
-/* A name's address is the one that the user gave it, or else what the host knows. */
-static void find_named(struct connection *connection)
-{
-	const char *name = connection->claim.host;
-	struct ip pinned[LIMIT_RESOLVED];
-	struct policy_verdict verdict;
-	size_t count = policy_pinned(connection->gateway->policy, name, connection->claim.port,
-				     pinned, LIMIT_RESOLVED);
-
-	if (count > 0) {
-		count = MIN(count, (size_t)LIMIT_RESOLVED);
-		if (may_lead_to(connection, pinned, count, &verdict))
-			dial(connection, name, pinned, count, true);
-		else
-			deny(connection, &verdict);
-		return;
+	if (end->denied) {
+		on_denied(connection, end->denied);
+	} else if (end->fd < 0) {
+		on_failed(connection, end->why);
+	} else {
+		connection->reached = true;
+		connection->ip = end->ip;
+		connection->gateway->counters->connections++;
+		open_relay(connection, end->fd);
 	}
-	connection->query =
-		resolver_addresses(connection->gateway->resolver, name, on_resolved, connection);
-	if (!connection->query)
-		fail(connection, HTTP_ANSWER_BAD_GATEWAY, "too many names are being looked up");
 }
 
-/* For what was allowed.  A literal address has been judged, and is gone to as it is. */
 static void find_server(void *ctx)
 {
 	struct connection *connection = ctx;
-	const char *host = connection->claim.host;
-	struct policy_verdict verdict;
-	struct policy_ask ask = {POLICY_CONNECT, host, connection->claim.port};
-	struct ip ip;
 
-	if (!ip_parse(host, &ip)) {
-		find_named(connection);
-		return;
-	}
-	(void)policy_check(connection->gateway->policy, &ask, &verdict);
-	dial(connection, host, &ip, 1, verdict.name[0] != '\0');
+	route_start(&connection->route, connection->gateway, &connection->claim, on_route,
+		    connection);
 }
 
 /* --- what the guest says --- */
@@ -341,7 +207,7 @@ static bool judge_first(struct connection *connection, enum first_kind kind)
 		claim_deny(connection->first->reason, &verdict);
 	else
 		claim_judge(claim, connection->gateway->policy, &verdict);
-	return record_claim(connection, &verdict);
+	return record_claim(&connection->record, &verdict);
 }
 
 static bool on_judge_request(void *ctx, const struct http1_request *request,
@@ -364,7 +230,7 @@ static bool on_judge_request(void *ctx, const struct http1_request *request,
 	event.path = target->path;
 	if (!ret_verdict->allowed)
 		event.status = HTTP_ANSWER_DENIED;
-	return record(connection, &event, ret_verdict);
+	return record_verdict(&connection->record, &event, ret_verdict);
 }
 
 static void open_http(struct connection *connection, int server_fd)
@@ -390,9 +256,9 @@ static void record_silent(struct connection *connection)
 {
 	struct policy_verdict verdict;
 
-	if (!connection->allowed &&
+	if (!connection->record.allowed &&
 	    !claim_judge(&connection->claim, connection->gateway->policy, &verdict))
-		(void)record_claim(connection, &verdict);
+		(void)record_claim(&connection->record, &verdict);
 }
 
 static void end_silent(struct connection *connection, const char *error)
@@ -551,15 +417,15 @@ struct connection *connection_new(struct gateway *gateway, const struct connecti
 				  connection_ended_fn *ended, void *ctx)
 {
 	struct connection *connection = xcalloc(1, sizeof(*connection));
+	uint64_t now = uv_now(gateway->loop);
 
 	connection->gateway = gateway;
 	connection->ended = ended;
 	connection->ctx = ctx;
-	connection->flow = spec->flow;
-	connection->began_ms = uv_now(gateway->loop);
 	connection->guest_fd = spec->guest_fd;
 	connection->bytes = (struct buf)BUF_INIT(LIMIT_TUNNEL_HELD);
-	claim_init(&connection->claim, &spec->ip, spec->port, gateway->pool, connection->began_ms);
+	claim_init(&connection->claim, &spec->ip, spec->port, gateway->pool, now);
+	connection->record = (struct record){gateway, &connection->claim, spec->flow, now, false};
 	uv_timer_init(gateway->loop, &connection->timer);
 	connection->timer.data = connection;
 	connection->handles = 1;
@@ -576,7 +442,7 @@ void connection_start(struct connection *connection)
 		return;
 	}
 	connection->needs = verdict.needs;
-	if (!record_claim(connection, &verdict))
+	if (!record_claim(&connection->record, &verdict))
 		end(connection, NULL);
 	else if (connection->needs >= POLICY_NEEDS_TLS)
 		await_first(connection);
@@ -595,11 +461,11 @@ void connection_recheck(struct connection *connection)
 	struct policy_verdict verdict;
 	struct claim connect = connection->claim;
 
-	if (!connection->allowed) /* it will be denied in its own time */
+	if (!connection->record.allowed) /* it will be denied in its own time */
 		return;
 	connect.said = POLICY_CONNECT;
 	if (!claim_judge(&connection->claim, connection->gateway->policy, &verdict)) {
-		(void)record_claim(connection, &verdict);
+		(void)record_claim(&connection->record, &verdict);
 		end(connection, "the policy has changed");
 		return;
 	}
@@ -608,6 +474,6 @@ void connection_recheck(struct connection *connection)
 	if (!is_blind(connection) || verdict.needs == POLICY_NEEDS_NOTHING)
 		return;
 	claim_deny("the policy has changed and needs a name, which was not looked at", &verdict);
-	(void)record_claim(connection, &verdict);
+	(void)record_claim(&connection->record, &verdict);
 	end(connection, "the policy has changed");
 }
