@@ -28,7 +28,7 @@ static const struct {
 	{DNS_SRV, 6},
 };
 
-/* A name list of one name, the root.  Where resolv.conf is a plain file, a new one in its place
+/* A search list of one domain, the root.  Where resolv.conf is a plain file, a new one in its place
  * would be another file, which the jail does not know and which the C library would take for an
  * empty one: then the servers stay those of the beginning. */
 void host_lookup_begin(void)
