@@ -4,6 +4,9 @@
 PREFIX ?= /usr/local
 BUILD = build
 NINJA = ninja -C $(BUILD)
+# Who is root only to install builds as the owner of the build: nothing in it becomes root's.
+OWNER = $(shell stat -c '--reuid=%u --regid=%g' $(BUILD))
+AS_OWNER = $(if $(filter --reuid=0,$(OWNER)),,$(if $(filter 0,$(shell id -u)),setpriv $(OWNER) --clear-groups --))
 
 all: $(BUILD)/build.ninja   ## build everything into build/; bin/matchlock is the program
 	@$(NINJA)
@@ -38,8 +41,9 @@ fmt:     ## format the C files in place
 	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
 
 install: $(BUILD)/build.ninja   ## into PREFIX (/usr/local), below DESTDIR if that is set
-	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@$(NINJA) --quiet
+	@$(AS_OWNER) meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@$(AS_OWNER) $(NINJA) --quiet
+	@$(AS_OWNER) touch $(BUILD)/meson-logs/install-log.txt
 	@meson install -C $(BUILD) --no-rebuild --quiet
 
 deb:     ## the Debian package, into build/deb/
