@@ -62,7 +62,7 @@ is "$code:$out" "0:$long_help" "--help wins over everything that parses"
 call --help run
 is "$code:$out" "0:$long_help" "--help may stand before the command"
 wide=
-for words in "" run list get inspect log stats kill stop rm prune pull image "image prune" "image export" system gc setup "setup linux" "setup user" diagnose version completion "completion bash" help; do
+for words in "" run list get inspect log audit stats kill stop rm prune pull image "image prune" "image export" system gc setup "setup linux" "setup user" diagnose version completion "completion bash" help; do
 	# shellcheck disable=SC2086
 	call help $words
 	[ "$code" = 0 ] || not_ok "help $words" "$error"
@@ -165,7 +165,7 @@ offers() {
 	call __completeNoDesc "$@"
 	is "$(echo $out)" "$want" "completes: $*<TAB>"
 }
-offers "run exec port-forward list get inspect log stats kill stop rm prune pull image template volume allow-list policy system gc setup diagnose version completion help :4" ""
+offers "run exec port-forward list get inspect log audit stats kill stop rm prune pull image template volume allow-list policy system gc setup diagnose version completion help :4" ""
 offers "run rm :4" r
 offers "--image --interactive :4" run --i
 offers "auto kvm tcg :4" run --accel ""

@@ -10,12 +10,14 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "cli/cmd_template_create.h"
 #include "cli/complete.h"
 #include "cli/images.h"
 #include "cli/json_out.h"
 #include "cli/table.h"
 #include "sandbox/templates.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,20 @@
 
 enum { KEY_SHOWN = 12 };
 
-const struct cli_option template_ls_flags[] = {
+struct template_ls_options {
+	bool json;
+};
+
+struct template_rm_options {
+	bool all;
+};
+
+struct template_prune_options {
+	int64_t keep_mb;
+	bool keep_given;
+};
+
+static const struct cli_option ls_flags[] = {
 	{
 		.name = "json",
 		.help = "print JSON instead of a table, sizes in bytes",
@@ -33,7 +48,7 @@ const struct cli_option template_ls_flags[] = {
 	{0},
 };
 
-const struct cli_option template_rm_flags[] = {
+static const struct cli_option rm_flags[] = {
 	{
 		.name = "all",
 		.letter = 'a',
@@ -44,7 +59,7 @@ const struct cli_option template_rm_flags[] = {
 	{0},
 };
 
-const struct cli_option template_prune_flags[] = {
+static const struct cli_option prune_flags[] = {
 	{
 		.name = "keep",
 		.metavar = "MiB",
@@ -124,7 +139,7 @@ static void print_json(const struct template_rows *rows)
 	json_print(array);
 }
 
-int cmd_template_ls(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, struct err *err)
+static int cmd_ls(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, struct err *err)
 {
 	const struct template_ls_options *options = cli->options;
 	AUTO(template_rows_done) struct template_rows rows = {0};
@@ -160,7 +175,7 @@ static int find_key(const struct template_rows *rows, const char *start, const c
 	return 0;
 }
 
-int cmd_template_rm(struct cli *cli, int argc, char **argv, struct err *err)
+static int cmd_rm(struct cli *cli, int argc, char **argv, struct err *err)
 {
 	const struct template_rm_options *options = cli->options;
 	AUTO(template_rows_done) struct template_rows rows = {0};
@@ -186,7 +201,7 @@ int cmd_template_rm(struct cli *cli, int argc, char **argv, struct err *err)
 	return 0;
 }
 
-int cmd_template_prune(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, struct err *err)
+static int cmd_prune(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, struct err *err)
 {
 	const struct template_prune_options *options = cli->options;
 	AUTO_FREE char *cache_home = NULL;
@@ -205,7 +220,7 @@ int cmd_template_prune(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSE
 	return 0;
 }
 
-void templates_offer_keys(struct cli_candidates *candidates)
+static void offer_keys(struct cli_candidates *candidates)
 {
 	AUTO(template_rows_done) struct template_rows rows = {0};
 	AUTO_FREE char *cache_home = NULL;
@@ -216,3 +231,57 @@ void templates_offer_keys(struct cli_candidates *candidates)
 	for (size_t i = 0; i < rows.count; i++)
 		cli_offer(candidates, rows.rows[i].key, rows.rows[i].about.image);
 }
+
+const struct cli_command template_commands[] = {
+	{
+		.name = "ls",
+		.aliases = {"list"},
+		.summary = "list the templates",
+		.options = ls_flags,
+		.options_size = sizeof(struct template_ls_options),
+		.run = cmd_ls,
+	},
+	{
+		.name = "create",
+		.operands = "<image>",
+		.summary = "make the templates of an image now",
+		.text = "Makes the templates from which sandboxes of this image, with these CPUs, "
+			"memory and disk size, start at once. Without this, the first run of an "
+			"image has them made.",
+		.examples = "  matchlock template create alpine:3.20\n"
+			    "  matchlock template create --cpus 2 --memory 2048 python:3.12\n",
+		.min_args = 1,
+		.max_args = 1,
+		.options = template_create_flags,
+		.options_size = sizeof(struct template_create_options),
+		.options_init = template_create_options_init,
+		.options_done = template_create_options_done,
+		.complete = images_offer_refs,
+		.run = cmd_template_create,
+	},
+	{
+		.name = "rm",
+		.aliases = {"remove"},
+		.operands = "<key>...",
+		.summary = "remove templates",
+		.text = "Removes templates by their keys, or the beginnings of keys. Sandboxes "
+			"that "
+			"run from them go on; the next run makes new ones.",
+		.max_args = CLI_ANY,
+		.options = rm_flags,
+		.options_size = sizeof(struct template_rm_options),
+		.complete = offer_keys,
+		.run = cmd_rm,
+	},
+	{
+		.name = "prune",
+		.summary = "remove the templates that were not used for long",
+		.text = "Keeps the templates that were used last, up to 4 GiB or --keep, and "
+			"removes "
+			"the others, with whatever a builder that was killed has left.",
+		.options = prune_flags,
+		.options_size = sizeof(struct template_prune_options),
+		.run = cmd_prune,
+	},
+	{0},
+};

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 
 #include "cli/cmd_allow_list.h"
+#include "cli/cmd_audit.h"
 #include "cli/cmd_diagnose.h"
 #include "cli/cmd_exec.h"
 #include "cli/cmd_gc.h"
@@ -23,7 +24,6 @@
 #include "cli/cmd_stop.h"
 #include "cli/cmd_system_df.h"
 #include "cli/cmd_template.h"
-#include "cli/cmd_template_create.h"
 #include "cli/cmd_volume.h"
 #include "cli/complete.h"
 #include "cli/completion.h"
@@ -96,60 +96,6 @@ static const struct cli_command system_commands[] = {
 		.options = system_df_flags,
 		.options_size = sizeof(struct system_df_options),
 		.run = cmd_system_df,
-	},
-	{0},
-};
-
-static const struct cli_command template_commands[] = {
-	{
-		.name = "ls",
-		.aliases = {"list"},
-		.summary = "list the templates",
-		.options = template_ls_flags,
-		.options_size = sizeof(struct template_ls_options),
-		.run = cmd_template_ls,
-	},
-	{
-		.name = "create",
-		.operands = "<image>",
-		.summary = "make the templates of an image now",
-		.text = "Makes the templates from which sandboxes of this image, with these CPUs, "
-			"memory and disk size, start at once. Without this, the first run of an "
-			"image has them made.",
-		.examples = "  matchlock template create alpine:3.20\n"
-			    "  matchlock template create --cpus 2 --memory 2048 python:3.12\n",
-		.min_args = 1,
-		.max_args = 1,
-		.options = template_create_flags,
-		.options_size = sizeof(struct template_create_options),
-		.options_init = template_create_options_init,
-		.options_done = template_create_options_done,
-		.complete = images_offer_refs,
-		.run = cmd_template_create,
-	},
-	{
-		.name = "rm",
-		.aliases = {"remove"},
-		.operands = "<key>...",
-		.summary = "remove templates",
-		.text = "Removes templates by their keys, or the beginnings of keys. Sandboxes "
-			"that "
-			"run from them go on; the next run makes new ones.",
-		.max_args = CLI_ANY,
-		.options = template_rm_flags,
-		.options_size = sizeof(struct template_rm_options),
-		.complete = templates_offer_keys,
-		.run = cmd_template_rm,
-	},
-	{
-		.name = "prune",
-		.summary = "remove the templates that were not used for long",
-		.text = "Keeps the templates that were used last, up to 4 GiB or --keep, and "
-			"removes "
-			"the others, with whatever a builder that was killed has left.",
-		.options = template_prune_flags,
-		.options_size = sizeof(struct template_prune_options),
-		.run = cmd_template_prune,
 	},
 	{0},
 };
@@ -279,6 +225,24 @@ static const struct cli_command root_commands[] = {
 		.options_size = sizeof(struct log_options),
 		.complete = sandboxes_offer_ids,
 		.run = cmd_log,
+	},
+	{
+		.name = "audit",
+		.operands = "<id|file>",
+		.summary = "show what a sandbox's network was allowed and denied",
+		.text = "Shows the decisions about each name, connection and request of a sandbox, "
+			"why, and for those that were denied the command that would allow it; and "
+			"how each connection ended. A word with a '/' in it is the file of a \"run "
+			"--audit\".",
+		.examples = "  matchlock audit web --denied --since 10m\n"
+			    "  matchlock audit -f web\n"
+			    "  matchlock audit --json ./audit.jsonl\n",
+		.min_args = 1,
+		.max_args = 1,
+		.options = audit_flags,
+		.options_size = sizeof(struct audit_options),
+		.complete = sandboxes_offer_ids,
+		.run = cmd_audit,
 	},
 	{
 		.name = "stats",

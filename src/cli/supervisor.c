@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/strv.h"
 #include "base/timings.h"
+#include "cli/audit_note.h"
 #include "cli/forwarding.h"
 #include "cli/terminal.h"
 #include "cli/timings_out.h"
@@ -304,6 +305,21 @@ static void note_emulation(const struct supervisor *self)
 		sandbox_accel_reason(self->sandbox));
 }
 
+static void tell_network(struct supervisor *self, const char *state_home)
+{
+	const struct audit_note note = {
+		.spec = self->spec,
+		.state_home = state_home,
+		.id = sandbox_id(self->sandbox),
+		.kept = !self->options->rm,
+		.denials = !is_detached(self) && isatty(STDERR_FILENO),
+	};
+	AUTO_FREE char *text = audit_note(&note);
+
+	if (text)
+		say(self, text);
+}
+
 static int start(struct supervisor *self, const char *state_home, struct err *err)
 {
 	const struct control_host control_host = {
@@ -348,6 +364,7 @@ static int run_sandbox(struct supervisor *self, const struct sandbox_host *host,
 	timings_mark(self->job->timings, "VM ended");
 	control_close(STEAL(self->control));
 	ports_close(STEAL(self->ports));
+	tell_network(self, host->state_home);
 	if (sandbox_close(STEAL(self->sandbox), err) < 0)
 		fail(self, err, NULL);
 	timings_mark(self->job->timings, "cleaned up");

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define COUNTERS_FILE "network.counters"
@@ -16,3 +17,6 @@ struct counters {
 	uint64_t denied;	 /* decisions against the guest: DNS, connections, requests */
 	uint64_t open;		 /* connections of the guest at the moment */
 };
+
+/* Those of the sandbox whose directory is `dir`; false when there are none. */
+bool counters_read(const char *dir, struct counters *ret_counters);

@@ -128,11 +128,9 @@ static int64_t counted(uint64_t value)
 /* What the gateway has counted; without a network there is none. */
 static void read_network(const char *dir, bool running, struct usage *usage)
 {
-	AUTO_FREE char *path = path_join(dir, COUNTERS_FILE);
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct counters counters;
 
-	if (fd < 0 || pread(fd, &counters, sizeof(counters), 0) != sizeof(counters))
+	if (!counters_read(dir, &counters))
 		return;
 	usage->sent = counted(counters.sent);
 	usage->received = counted(counters.received);
