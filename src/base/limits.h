@@ -73,10 +73,10 @@ enum {
 	LIMIT_HTTP_SILENCE_MS = 900 * 1000, /* without a byte within a request and its response */
 	LIMIT_HTTP_LAST_MS = 30 * 1000,	    /* until the guest has taken the end of a response */
 	LIMIT_HTTP_LINGER_MS = 2 * 1000,    /* that it may still speak after that */
-	LIMIT_TUNNEL_HELD = 256 * 1024,	   /* bytes read from one side that the other has to take */
-	LIMIT_PIPES = 16,		   /* of all tunnels, for splice() */
-	LIMIT_DIAL_ADDRESSES = 8,	   /* of one name that are tried */
-	LIMIT_DIAL_ADDRESS_MS = 10 * 1000, /* for one of them */
+	LIMIT_TUNNEL_HELD = 256 * 1024,	    /* by a guest, to be inspected or passed on first */
+	LIMIT_PIPES = 8,		    /* of all tunnels, for splice() */
+	LIMIT_DIAL_ADDRESSES = 8,	    /* of one name that are tried */
+	LIMIT_DIAL_ADDRESS_MS = 10 * 1000,  /* for one of them */
 	LIMIT_PROXY_MS = 30 * 1000, /* for the proxy's name, the proxy, and its way to the server */
 	LIMIT_PROXY_TEXT = 16 * 1024, /* its address, its user, or the hosts that it does not get */
 	LIMIT_AUDIT_LINE = 64 * 1024,

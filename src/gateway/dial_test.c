@@ -278,6 +278,8 @@ static void test_cancel(void)
 
 		if (ms > 0)
 			run(&bed, ms);
+		if (bed.called > 0) /* on a busy machine */
+			continue;
 		dial_cancel(dial);
 		run(&bed, 5);
 		CHECK(bed.called == 0);

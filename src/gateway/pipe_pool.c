@@ -13,6 +13,10 @@
 #include <fcntl.h>
 #include <stddef.h>
 
+/* Larger ones take less CPU a gigabyte, but a user gets fewer of them, and one connection becomes
+ * no faster.  Smaller ones, which a user gets who has too many, are no better than copying. */
+enum { PIPE_BYTES = 512 * 1024 };
+
 struct pipe_pool {
 	struct pipe_pair pipes[LIMIT_PIPES];
 	struct pipe_pair *idle[LIMIT_PIPES]; /* those that are not out, made or not */
@@ -38,6 +42,19 @@ static void pair_close(struct pipe_pair *pipe)
 	close(STEAL_FD(pipe->write_fd));
 }
 
+static bool pair_open(struct pipe_pair *pipe)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return false;
+	*pipe = (struct pipe_pair){fds[0], fds[1]};
+	if (fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES)
+		return true;
+	pair_close(pipe);
+	return false;
+}
+
 void pipe_pool_free(struct pipe_pool *pool)
 {
 	if (!pool)
@@ -51,16 +68,12 @@ void pipe_pool_free(struct pipe_pool *pool)
 struct pipe_pair *pipe_pool_take(struct pipe_pool *pool)
 {
 	struct pipe_pair *pipe;
-	int fds[2];
 
 	if (pool->count == 0)
 		return NULL;
 	pipe = pool->idle[pool->count - 1];
-	if (pipe->read_fd < 0) {
-		if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-			return NULL;
-		*pipe = (struct pipe_pair){fds[0], fds[1]};
-	}
+	if (pipe->read_fd < 0 && !pair_open(pipe))
+		return NULL;
 	pool->count--;
 	return pipe;
 }

@@ -60,7 +60,6 @@ static void close_side(struct tunnel_side *side, bool reset)
 {
 	const struct linger at_once = {.l_onoff = 1};
 
-	buf_done(&side->rest);
 	if (side->pipe)
 		pipe_pool_give(side->tunnel->pipes, STEAL(side->pipe), side->piped == 0);
 	side->piped = 0;
@@ -75,6 +74,7 @@ static void close_all(struct tunnel *tunnel, bool reset)
 {
 	tunnel->state = TUNNEL_OVER;
 	close_handles(tunnel);
+	buf_done(&tunnel->said);
 	for (size_t i = 0; i < TUNNEL_SIDES; i++)
 		close_side(&tunnel->sides[i], reset);
 }
@@ -138,7 +138,7 @@ static void pass_end(struct tunnel_side *side)
 {
 	if (!tunnel_runs(side->tunnel) || !side->ended || side->passed || tunnel_waits(side))
 		return;
-	if (tunnel_held(side) && side->rest.len > 0) {
+	if (tunnel_held(side) && side->tunnel->said.len > 0) {
 		tunnel_end(side->tunnel, "the guest ended in the middle of what is inspected");
 		return;
 	}
@@ -217,7 +217,6 @@ static int side_open(struct tunnel *tunnel, size_t which, int fd, struct err *er
 	side->tunnel = tunnel;
 	side->fd = fd;
 	side->unusual = UNUSUAL;
-	side->rest = (struct buf)BUF_INIT(LIMIT_TUNNEL_HELD);
 	if (status < 0)
 		return err_set(err, ERR_IO, "watch a connection: %s", uv_strerror(status));
 	side->polled = true;
@@ -231,14 +230,13 @@ static int side_open(struct tunnel *tunnel, size_t which, int fd, struct err *er
 
 static int begin(struct tunnel *tunnel, const struct tunnel_spec *spec, struct err *err)
 {
-	struct buf *rest = &tunnel->sides[TUNNEL_GUEST].rest;
 	int guest = side_open(tunnel, TUNNEL_GUEST, spec->guest_fd, err);
 	int server = side_open(tunnel, TUNNEL_SERVER, spec->server_fd, err);
 
 	if (guest < 0 || server < 0)
 		return -1;
-	buf_put(rest, spec->first.ptr, spec->first.len);
-	return buf_check(rest, "what the guest has said", err);
+	buf_put(&tunnel->said, spec->first.ptr, spec->first.len);
+	return buf_check(&tunnel->said, "what the guest has said", err);
 }
 
 int tunnel_open(uv_loop_t *loop, const struct tunnel_spec *spec, const struct tunnel_owner *owner,
@@ -247,6 +245,7 @@ int tunnel_open(uv_loop_t *loop, const struct tunnel_spec *spec, const struct tu
 	struct tunnel *tunnel = xcalloc(1, sizeof(*tunnel));
 
 	assert(!owner->inspect || spec->first.len == 0);
+	tunnel->said = (struct buf)BUF_INIT(LIMIT_TUNNEL_HELD);
 	tunnel->owner = *owner;
 	tunnel->state = owner->inspect ? TUNNEL_INSPECTED : TUNNEL_OPEN;
 	tunnel->pipes = spec->pipes;
@@ -276,7 +275,7 @@ int tunnel_take(struct tunnel *tunnel, int *ret_guest_fd, int *ret_server_fd, st
 	assert(tunnel->state == TUNNEL_STOPPED);
 	if (server->moved > 0 || server->ended || tunnel_waits(server))
 		return err_set(err, ERR_CONFLICT, "the server spoke before it was asked");
-	buf_put(first, guest->rest.ptr, guest->rest.len);
+	buf_put(first, tunnel->said.ptr, tunnel->said.len);
 	if (buf_check(first, "what the guest has said", err) < 0)
 		return -1;
 	close_handles(tunnel);

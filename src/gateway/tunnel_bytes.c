@@ -2,10 +2,10 @@
 /*
  * How a tunnel's bytes pass: see tunnel_internal.h.
  *
- * Happy path: a side is read into a buffer on the stack, which is written to the other side at
- * once; what that side does not take waits in `rest`, and until it is gone nothing more is read.
- * So a connection that is idle holds no buffer.  A way that has carried a lot goes on through a
- * pipe (gateway/pipe_pool.h), which it gives back when it is empty.
+ * Happy path: a side is peeked into a buffer on the stack, which is written to the other side at
+ * once; as many bytes as that took are then dropped from the first one's socket.  So nothing is
+ * held here, neither of an idle connection nor of one whose receiver is slow.  A way that has
+ * carried a lot goes on through a pipe (gateway/pipe_pool.h), which it gives back when it is empty.
  * Failure modes: any error ends the tunnel; who calls asks tunnel_runs() afterwards.
  */
 #include "gateway/tunnel_internal.h"
@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 
 enum {
-	CHUNK = 64 * 1024,
+	CHUNK = 128 * 1024,
 	TURN = 1024 * 1024,	   /* bytes of one side before others have their turn */
 	SPLICE_AFTER = 256 * 1024, /* bytes of one side that make it worth a pipe */
 };
@@ -59,62 +59,65 @@ static ssize_t write_on(struct tunnel_side *side, struct view bytes)
 	return (ssize_t)done;
 }
 
-static void push_rest(struct tunnel_side *side)
+static void push_said(struct tunnel *tunnel)
 {
-	ssize_t done = write_on(side, (struct view){side->rest.ptr, side->rest.len});
+	struct tunnel_side *guest = &tunnel->sides[TUNNEL_GUEST];
+	ssize_t done = write_on(guest, (struct view){tunnel->said.ptr, tunnel->said.len});
 
 	if (done < 0)
 		return;
-	buf_consume(&side->rest, (size_t)done);
-	if (side->rest.len == 0)
-		buf_done(&side->rest);
+	buf_consume(&tunnel->said, (size_t)done);
+	if (tunnel->said.len == 0)
+		buf_done(&tunnel->said);
 }
 
 /* Asks the owner about all that the guest has said. */
-static void inspect(struct tunnel_side *guest, struct view bytes)
+static void inspect(struct tunnel *tunnel, struct view bytes)
 {
-	struct tunnel *tunnel = guest->tunnel;
 	enum tunnel_verdict verdict;
 
-	buf_put(&guest->rest, bytes.ptr, bytes.len);
-	if (guest->rest.failed) {
+	buf_put(&tunnel->said, bytes.ptr, bytes.len);
+	if (tunnel->said.failed) {
 		tunnel_end(tunnel, "the guest says more than is inspected");
 		return;
 	}
 	tunnel->active_ms = uv_now(tunnel->idle.loop);
 	verdict = tunnel->owner.inspect(tunnel->owner.ctx,
-					(struct view){guest->rest.ptr, guest->rest.len});
+					(struct view){tunnel->said.ptr, tunnel->said.len});
 	if (tunnel->state != TUNNEL_INSPECTED || verdict == TUNNEL_MORE)
 		return;
-	if (verdict == TUNNEL_PASS) {
-		tunnel->state = TUNNEL_OPEN;
-		push_rest(guest);
+	if (verdict == TUNNEL_STOP) {
+		tunnel_pause(tunnel);
 		return;
 	}
-	tunnel_pause(tunnel);
+	tunnel->state = TUNNEL_OPEN;
+	push_said(tunnel);
 }
 
+/* Passes on `bytes`, which are still in the side's socket. */
 static void pass_on(struct tunnel_side *side, struct view bytes)
 {
 	ssize_t done = write_on(side, bytes);
 
-	if (done >= 0)
-		buf_put(&side->rest, bytes.ptr + done, bytes.len - (size_t)done);
+	if (done > 0 && recv(side->fd, NULL, (size_t)done, MSG_TRUNC) != done)
+		tunnel_end_broken(side, EIO);
+	side->stuck = done < (ssize_t)bytes.len;
 }
 
 /* Reads once and passes it on; how many bytes there were. */
 static size_t copy(struct tunnel_side *side)
 {
 	char chunk[CHUNK];
-	ssize_t len = recv(side->fd, chunk, sizeof(chunk), 0);
+	bool held = tunnel_held(side);
+	ssize_t len = recv(side->fd, chunk, sizeof(chunk), held ? 0 : MSG_PEEK);
 	struct view bytes = {chunk, len > 0 ? (size_t)len : 0};
 
 	if (len < 0 && errno != EAGAIN && errno != EINTR)
 		tunnel_end_broken(side, errno);
 	else if (len == 0)
 		side->ended = true;
-	else if (len > 0 && tunnel_held(side))
-		inspect(side, bytes);
+	else if (len > 0 && held)
+		inspect(side->tunnel, bytes);
 	else if (len > 0)
 		pass_on(side, bytes);
 	return bytes.len;
@@ -180,8 +183,9 @@ void tunnel_pull(struct tunnel_side *side)
 
 void tunnel_push(struct tunnel_side *side)
 {
+	side->stuck = false;
 	if (side->piped > 0)
 		push_piped(side);
-	else
-		push_rest(side);
+	else if (tunnel_waits(side))
+		push_said(side->tunnel);
 }

@@ -2,6 +2,7 @@
 /* A tunnel's two sides: shared by its life (tunnel.c) and the passing of bytes (tunnel_bytes.c). */
 #pragma once
 
+#include "base/buf.h"
 #include "gateway/pipe_pool.h"
 #include "gateway/tunnel.h"
 
@@ -15,18 +16,18 @@ struct tunnel_side {
 	uv_poll_t poll;
 	bool polled; /* `poll` is there */
 	int fd;
-	int watched;		/* the events that `poll` waits for */
-	int unusual;		/* those that show an error and have not come yet: they stay */
-	bool ended;		/* it has said its last byte */
-	bool passed;		/* and the other side was told */
-	struct buf rest;	/* read, and not yet written to the other side */
+	int watched; /* the events that `poll` waits for */
+	int unusual; /* those that show an error and have not come yet: they stay */
+	bool ended;  /* it has said its last byte */
+	bool passed; /* and the other side was told */
+	bool stuck;  /* the other side takes no more: the rest stays in this one's socket */
 	struct pipe_pair *pipe; /* NULL: none */
 	size_t piped;		/* bytes in it */
 	uint64_t moved;		/* bytes written to the other side */
 };
 
 enum tunnel_state {
-	TUNNEL_INSPECTED, /* the guest's bytes stay in `rest` until a verdict */
+	TUNNEL_INSPECTED, /* the guest's bytes stay in `said` until a verdict */
 	TUNNEL_OPEN,
 	TUNNEL_STOPPED, /* by a verdict */
 	TUNNEL_OVER,
@@ -34,6 +35,8 @@ enum tunnel_state {
 
 struct tunnel {
 	struct tunnel_side sides[TUNNEL_SIDES];
+	struct buf
+		said; /* by the guest, read and kept: to be inspected, or to be passed on first */
 	uv_timer_t idle;
 	uint64_t idle_ms, active_ms; /* the limit; when a byte moved last */
 	enum tunnel_state state;
@@ -66,7 +69,9 @@ static inline bool tunnel_held(const struct tunnel_side *side)
 /* Has the other side still to take some of it? */
 static inline bool tunnel_waits(const struct tunnel_side *side)
 {
-	return !tunnel_held(side) && (side->rest.len > 0 || side->piped > 0);
+	bool said = tunnel_is_guest(side) && side->tunnel->said.len > 0;
+
+	return side->stuck || side->piped > 0 || (said && !tunnel_held(side));
 }
 
 /* Reads and passes on what there is, for one turn. */

@@ -7,20 +7,15 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/tap.h"
 #include "gateway/pipe_pool.h"
+#include "gateway/sockets_test.h"
 
-#include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 enum { BULK = 1 << 30, LESS = 1 << 27, PIECE = 1 << 16, LONG_MS = 60 * 1000 };
 
@@ -42,9 +37,11 @@ struct bed {
 
 static void tcp_pair(int *ret_client, int *ret_accepted, int buffer)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	AUTO_FD int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(at);
+	uint16_t port = 0;
+	AUTO_FD int listener = listen_at("127.0.0.1", &port, 1);
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
 	*ret_client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (buffer > 0) { /* inherited by what is accepted */
@@ -53,9 +50,7 @@ static void tcp_pair(int *ret_client, int *ret_accepted, int buffer)
 		setsockopt(*ret_client, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 		setsockopt(*ret_client, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 	}
-	if (bind(listener, (struct sockaddr *)&at, size) < 0 || listen(listener, 1) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&at, &size) < 0 ||
-	    connect(*ret_client, (struct sockaddr *)&at, size) < 0)
+	if (connect(*ret_client, (struct sockaddr *)&at, sizeof(at)) < 0)
 		abort();
 	*ret_accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (*ret_accepted < 0)
@@ -236,17 +231,6 @@ static const char *next_text(int fd)
 	return n < 0 ? strerror(errno) : text;
 }
 
-static size_t open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t count = 0;
-
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /* ---- tests ---- */
 
 enum pipes { PIPES, NO_PIPES, NO_DESCRIPTORS };
@@ -304,6 +288,31 @@ static void test_bulk(void)
 	both_ways(LESS, NO_PIPES);
 	TEST("so it does where no pipe can be made");
 	both_ways(LESS, NO_DESCRIPTORS);
+}
+
+static void test_pool(void)
+{
+	struct pipe_pair *out[LIMIT_PIPES];
+	size_t before = open_fds();
+	struct pipe_pool *pool;
+
+	TEST("there are only so many pipes, each is used again, and comes empty");
+	pool = pipe_pool_new();
+	for (size_t i = 0; i < LIMIT_PIPES; i++) {
+		out[i] = pipe_pool_take(pool);
+		CHECK(out[i] && write(out[i]->write_fd, "x", 1) == 1);
+	}
+	CHECK(!pipe_pool_take(pool));
+	CHECK(open_fds() == before + 2 * LIMIT_PIPES);
+	for (size_t i = 0; i < LIMIT_PIPES; i++)
+		pipe_pool_give(pool, out[i], false);
+	CHECK(open_fds() == before);
+	out[0] = pipe_pool_take(pool);
+	CHECK(out[0] && read(out[0]->read_fd, out, 1) < 0 && errno == EAGAIN);
+	pipe_pool_give(pool, out[0], true);
+	CHECK(open_fds() == before + 2);
+	pipe_pool_free(pool);
+	CHECK(open_fds() == before);
 }
 
 static void half_close(int (*first)(const struct bed *), int (*second)(const struct bed *))
@@ -702,6 +711,7 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	test_bulk();
+	test_pool();
 	test_half_close();
 	test_first();
 	test_slow_reader();

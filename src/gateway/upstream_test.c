@@ -173,7 +173,7 @@ struct fake {
 	int listener;
 	uint16_t port;
 	const char *answer;
-	bool by_bytes, endless, resets, silent;
+	bool by_bytes, endless, resets;
 	pthread_t thread;
 	char request[1024]; /* that it got */
 };
@@ -203,8 +203,6 @@ static void *be_proxy(void *arg)
 		;
 	if (fake->resets)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	if (fake->silent)
-		(void)!recv(fd, fake->request, 1, 0); /* until we give up */
 	close(fd);
 	return NULL;
 }
