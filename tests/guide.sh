@@ -24,7 +24,7 @@ compatibility=$source/docs/compatibility.md
 work=$(mktemp -d "${TMPDIR:-/tmp}/matchlock-test.XXXXXX")
 cleanup_fn rm -rf "$work"
 
-machine
+machine "$source" "$MATCHLOCK_BUILD"
 internet example.com example.org || skip_all "no network namespace like the internet"
 hub_image library/alpine:latest "$MATCHLOCK_BUILD/guest/base"
 in_machine chown -R alice: "$source" "$MATCHLOCK_BUILD"

@@ -3,7 +3,8 @@
 # network, and in it a user alice, new, with an empty home, who may use sudo.  Source after tap.sh, as
 # root.
 #
-#	machine			makes it; what is changed in it lies in memory
+#	machine FOLDER...	makes it; what is changed in it lies in memory.  The folders are in it from
+#				whatever file system, and alice gets to them
 #	in_machine COMMAND...	as root in it
 #	as_alice COMMAND...	as alice in it, after a new login
 #
@@ -13,12 +14,23 @@ machine() {
 	machine_work=$(mktemp -d "${TMPDIR:-/tmp}/matchlock-test.XXXXXX")
 	cleanup_fn rmdir "$machine_work"
 	mkfifo "$machine_work/ready"
-	unshare -m -n -p -f --kill-child sh -s "$machine_work" <<'END' >/dev/null 2>&1 &
+	unshare -m -n -p -f --kill-child sh -s "$machine_work" "$@" <<'END' >/dev/null 2>&1 &
 cd "$1" || exit 1
 exec 3>ready
-mount -t tmpfs -o size=4g,mode=755 none . && cd "$1" && mkdir upper overlay root || exit 1
+mount -t tmpfs -o size=4g,mode=755 none . && cd "$1" && mkdir root || exit 1
 shift
-mount -t overlay -o lowerdir=/,upperdir=upper,workdir=overlay,metacopy=on none root || exit 1
+# over FOLDER N: it is in the machine, with changes of its own
+over() {
+	mkdir -p "upper$2" "overlay$2" "root$1" && mount -t overlay \
+		-o "lowerdir=$1,upperdir=upper$2,workdir=overlay$2,metacopy=on" none "root$1" || exit 1
+}
+over / 0
+for folder; do
+	place=$(stat -c %m "$folder")
+	mountpoint -q "root$place" || over "$place" $#
+	shift
+	while folder=$(dirname "$folder") && [ "$folder" != / ]; do chmod o+x "root$folder"; done
+done
 cd root
 mount -t proc none proc && mount -t sysfs none sys && mount -t tmpfs -o mode=755 none run &&
 	mount -t tmpfs -o mode=755 none dev || exit 1
