@@ -294,12 +294,12 @@ static void read_first(struct connection *connection)
 static void on_first(uv_poll_t *poll, int status, int events)
 {
 	struct connection *connection = poll->data;
-	char *space = buf_reserve(&connection->bytes, CHUNK);
-	ssize_t len = space ? recv(connection->guest_fd, space, CHUNK, 0) : 0;
+	char chunk[CHUNK];
+	ssize_t len = recv(connection->guest_fd, chunk, sizeof(chunk), 0);
 
 	(void)events;
 	if (len > 0) {
-		buf_added(&connection->bytes, (size_t)len);
+		buf_put(&connection->bytes, chunk, (size_t)len);
 		read_first(connection);
 	} else if (len == 0) {
 		end_silent(connection, "it ended before it had said what it is");

@@ -170,35 +170,42 @@ static void on_broken(struct http_side *side)
 	buf_done(&side->out);
 }
 
-static void flush(struct http_side *side)
+/* Writes as many as the side takes at once. */
+static size_t write_some(struct http_side *side, struct view bytes)
 {
-	while (side->out.len > 0) {
-		ssize_t n = side_write(side, (struct view){side->out.ptr, side->out.len});
+	size_t done = 0;
+
+	while (done < bytes.len) {
+		ssize_t n = side_write(side, (struct view){bytes.ptr + done, bytes.len - done});
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n < 0) {
+		if (n < 0 && errno != EAGAIN)
 			on_broken(side);
-			return;
-		}
-		buf_consume(&side->out, (size_t)n);
-		side->flow->since_ms = uv_now(side->flow->timer.loop);
+		if (n < 0)
+			break;
+		done += (size_t)n;
 	}
-	buf_done(&side->out);
+	if (done > 0)
+		side->flow->since_ms = uv_now(side->flow->timer.loop);
+	return done;
 }
 
-/* Passes the first `len` bytes of a side's to the other one. */
+static void flush(struct http_side *side)
+{
+	size_t done = write_some(side, (struct view){side->out.ptr, side->out.len});
+
+	buf_consume(&side->out, MIN(done, side->out.len)); /* a broken one has nothing any more */
+	if (side->out.len == 0)
+		buf_done(&side->out);
+}
+
 void http_side_pass(struct http_side *from, size_t len)
 {
 	struct http_flow *flow = from->flow;
 	struct http_side *to = http_side_other(from);
+	size_t done = 0;
 
-	buf_put(&to->out, from->in.ptr, len);
-	buf_consume(&from->in, len);
-	if (from->in.len == 0)
-		buf_done(&from->in);
 	if (http_side_is_guest(from)) {
 		flow->result.sent += len;
 		flow->counters->sent += len;
@@ -207,7 +214,15 @@ void http_side_pass(struct http_side *from, size_t len)
 		flow->counters->received += len;
 		flow->answered = true;
 	}
-	flush(to);
+	if (to->out.len == 0)
+		done = write_some(to, (struct view){from->in.ptr, len});
+	if (flow->state == HTTP_FLOW_OVER)
+		return;
+	if (!(http_side_is_guest(from) && flow->cut))
+		buf_put(&to->out, from->in.ptr + done, len - done);
+	buf_consume(&from->in, len);
+	if (from->in.len == 0)
+		buf_done(&from->in);
 }
 
 /* The guest gets what is left for it, and the end; the server has no more to do with it. */
@@ -259,24 +274,23 @@ static void on_read_error(struct http_side *side)
 		http_flow_cut_off(flow, "reset by the server");
 }
 
+/* By way of the stack, so that many heads that come slowly take no more than what is there. */
 static void pull(struct http_side *side)
 {
 	struct http_flow *flow = side->flow;
 	bool first = side->in.len == 0;
-	char *space = buf_reserve(&side->in, CHUNK);
-	ssize_t len;
+	char chunk[CHUNK];
+	ssize_t len = side_read(side, chunk, sizeof(chunk));
 
-	assert(space); /* nothing is read before most of a head is gone */
-	len = side_read(side, space, CHUNK);
-	if (len > 0)
-		buf_added(&side->in, (size_t)len);
+	if (len < 0 && errno != EAGAIN && errno != EINTR)
+		on_read_error(side);
 	else if (len == 0)
 		side->ended = true;
-	else if (errno != EAGAIN && errno != EINTR)
-		on_read_error(side);
-	if (flow->state == HTTP_FLOW_LINGER || side->in.len == 0)
-		buf_done(&side->in);
-	else if (flow->state == HTTP_FLOW_HEAD && first && http_side_is_guest(side))
+	if (len <= 0 || flow->state == HTTP_FLOW_LINGER)
+		return;
+	buf_put(&side->in, chunk, (size_t)len);
+	assert(!side->in.failed); /* nothing is read before most of a head is gone */
+	if (flow->state == HTTP_FLOW_HEAD && first && http_side_is_guest(side))
 		http_flow_allow_ms(flow, LIMIT_HTTP_HEAD_MS);
 }
 
