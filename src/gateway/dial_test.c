@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 enum { LONG_MS = 25 * 1000, DEAD_QUEUE = 8 };
 
@@ -181,6 +182,33 @@ static void test_order(void)
 	bed_done(&bed);
 }
 
+static void test_no_descriptor(void)
+{
+	static const char *const texts[] = {"127.0.0.1", "::1", NULL};
+	struct target target = {.port = 9};
+	struct ip ips[ARRAY_SIZE(texts)];
+	struct rlimit before, few;
+	struct bed bed;
+	int next;
+
+	TEST("without a descriptor it fails, and says so");
+	target.ips = ips;
+	target.count = ips_of(texts, ips);
+	bed_init(&bed);
+	run(&bed, 1); /* the loop has all that it needs */
+	next = dup(STDIN_FILENO);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = (struct rlimit){(rlim_t)next, before.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &few);
+	dial_to(&bed, &target);
+	setrlimit(RLIMIT_NOFILE, &before);
+	CHECK(bed.fd < 0 && bed.why.sys == EMFILE);
+	CHECK_STR(bed.why.msg, "connect to port 9 of 127.0.0.1 (Too many open files), "
+			       "::1 (Too many open files)");
+	bed_done(&bed);
+}
+
 static void test_dead_first(const char *alive)
 {
 	const char *const texts[] = {"127.0.0.2", alive, NULL};
@@ -299,6 +327,7 @@ int main(void)
 {
 	test_direct();
 	test_order();
+	test_no_descriptor();
 	TEST("an address that does not answer costs a quarter of a second");
 	test_dead_first("127.0.0.1");
 	TEST("so it does when the other one is of IPv6");

@@ -11,6 +11,7 @@
 #include "gateway/sockets_test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -455,14 +456,26 @@ static void test_reset(void)
 	bed_done(&bed);
 }
 
+static double cpu_seconds(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 static void test_reset_unread(void)
 {
 	struct bed bed;
+	double cpu;
 
-	TEST("a reset is seen after the end of that side");
+	TEST("a side that has ended keeps nobody busy, and its reset is seen");
 	bed_open(&bed);
 	shutdown(bed.guest, SHUT_WR);
-	run(&bed, 50);
+	cpu = cpu_seconds();
+	run(&bed, 300);
+	CHECK(cpu_seconds() - cpu < 0.1);
 	reset(STEAL_FD(bed.guest));
 	run(&bed, 2000);
 	CHECK_STR(bed.result.error, "reset by the guest");
@@ -506,15 +519,6 @@ static void test_idle(void)
 	CHECK_STR(bed.result.error, "no byte for too long");
 	CHECK(bed.result.sent == 3 && bed.result.received == 3);
 	bed_done(&bed);
-}
-
-static double cpu_seconds(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static void test_urgent(void)
@@ -666,6 +670,24 @@ static void test_take(void)
 	bed_done(&bed);
 }
 
+static void test_bad_socket(void)
+{
+	struct tunnel_spec spec = {.server_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
+	struct tunnel_owner owner = {NULL, on_ended, NULL};
+	size_t before = open_fds();
+	struct tunnel *tunnel;
+	struct bed bed;
+	struct err err;
+
+	TEST("what cannot be watched is an error, and both sides are closed");
+	bed_init(&bed);
+	tcp_pair(&bed.guest, &spec.guest_fd, 0);
+	CHECK(tunnel_open(&bed.loop, &spec, &owner, &tunnel, &err) < 0 && err.code == ERR_IO);
+	CHECK_STR(text_of(bed.guest), strerror(ECONNRESET));
+	bed_done(&bed);
+	CHECK(open_fds() == before - 1);
+}
+
 static void test_close(void)
 {
 	struct bed bed;
@@ -722,6 +744,7 @@ int main(void)
 	test_inspection();
 	test_inspection_ends();
 	test_take();
+	test_bad_socket();
 	test_close();
 	test_many();
 	return tap_done();
