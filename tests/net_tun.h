@@ -2,7 +2,7 @@
 /* A /dev/net/tun of our own, for a test that root runs: the host's may be for root only. */
 #pragma once
 
-#include "both_users.h"
+#include "base/both_users.h"
 
 #include <sched.h>
 #include <sys/mount.h>

@@ -18,7 +18,7 @@
 #include "base/proc.h"
 #include "base/random.h"
 #include "base/tap.h"
-#include "both_users.h"
+#include "base/both_users.h"
 #include "vmm/qemu/jail.h"
 #include "vmm/vmm.h"
 #include "wire/agent.h"

@@ -259,8 +259,11 @@ static int add_call(scmp_filter_ctx filter, const struct confine_call *call, str
 			filter, action, number, 1,
 			SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, call->mask, call->value));
 	if (call->when == CONFINE_IF_EQUAL)
-		rc = seccomp_rule_add(filter, action, number, 1,
-				      SCMP_CMP(call->arg, SCMP_CMP_EQ, call->mask));
+		/* The lower half: the kernel cuts most arguments, and what it cuts off must not
+		 * make another value of them for us. */
+		rc = seccomp_rule_add(
+			filter, action, number, 1,
+			SCMP_CMP(call->arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, call->mask));
 	for (uint32_t rest = call->when == CONFINE_IF_ANY ? call->mask : 0; rest && rc == 0;
 	     rest &= rest - 1) {
 		uint64_t bit = rest & -rest;

@@ -31,6 +31,14 @@ struct confine_path {
 	unsigned flags;
 };
 
+/* Rows of `paths`: what the dynamic linker loads. */
+#define CONFINE_LIBRARIES                                                               \
+	{"/lib", CONFINE_OPTIONAL}, {"/lib64", CONFINE_OPTIONAL}, {"/usr/lib", 0},      \
+		{"/usr/lib64", CONFINE_OPTIONAL}, {"/usr/local/lib", CONFINE_OPTIONAL}, \
+	{                                                                               \
+		"/etc/ld.so.cache", CONFINE_OPTIONAL                                    \
+	}
+
 /* A regular file that the process insists on opening by name and that we have as a descriptor.  The
  * file itself is bound where its path still leads to it and the process may read it; else its
  * content is copied.  `path` has one component: "/kernel". */

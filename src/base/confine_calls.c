@@ -17,6 +17,18 @@ const struct confine_call confine_common_calls[] = {
 	CALL_EPERM("vfork"),
 	{"clone", CONFINE_EPERM, CONFINE_IF_NONE, 0, CLONE_THREAD}, /* threads only */
 	CALL_ENOSYS("clone3"), /* its flags are in memory; the C library then uses clone */
+	CALL_EPERM("kill"),
+	CALL_EPERM("tkill"),
+	CALL_EPERM("rt_sigqueueinfo"),
+	CALL_EPERM("rt_tgsigqueueinfo"),
+	CALL_EPERM("pidfd_send_signal"),
+	CALL_EPERM("pidfd_open"),
+	CALL_KILL("process_madvise"),
+	CALL_EPERM("setpriority"),
+	CALL_EPERM("sched_setscheduler"),
+	CALL_EPERM("sched_setattr"),
+	CALL_EPERM("migrate_pages"),
+	CALL_EPERM("move_pages"),
 	/* namespaces and mounts */
 	CALL_KILL("unshare"),
 	CALL_KILL("setns"),
@@ -85,6 +97,7 @@ const struct confine_call confine_common_calls[] = {
 	CALL_EPERM("inotify_init"),
 	CALL_EPERM("inotify_init1"),
 	CALL_EPERM("fanotify_init"),
+	CALL_EPERM("truncate"), /* Landlock lets it, before ABI 3 */
 	/* sockets: nobody connects to it */
 	CALL_EPERM("listen"),
 	CALL_EPERM("accept"),

@@ -23,5 +23,12 @@
 		.name = (call), .verdict = CONFINE_ENOSYS \
 	}
 
+/* A row: no socket but of families 0 (a plain error), 2 and 10 (Internet) and 8 (unused).  No Unix
+ * socket, whose server would do the work for us; no netlink, packet, vsock. */
+#define CALL_INTERNET_SOCKETS                                                  \
+	{                                                                      \
+		"socket", CONFINE_EPERM, CONFINE_IF_ANY, 0, ~(uint32_t)(2 | 8) \
+	}
+
 extern const struct confine_call confine_common_calls[];
 extern const size_t confine_common_call_count;

@@ -19,46 +19,24 @@
 
 static const struct confine_path system_paths[] = {
 	/* the dynamic linker */
-	{"/lib", CONFINE_OPTIONAL},
-	{"/lib64", CONFINE_OPTIONAL},
-	{"/usr/lib", 0},
-	{"/usr/lib64", CONFINE_OPTIONAL},
-	{"/usr/local/lib", CONFINE_OPTIONAL},
-	{"/etc/ld.so.cache", CONFINE_OPTIONAL},
+	CONFINE_LIBRARIES,
 #if MATCHLOCK_SANITIZED
 	{"/proc", 0}, /* the sanitizer's run time reads its own maps */
 #endif
 };
 
-/* Families 0 (a plain error), 2 and 8 (Internet, unused), 10 (Internet): no Unix socket, netlink,
- * packet, vsock. */
-#define NO_INTERNET_FAMILY (~(uint32_t)(2 | 8))
-
 static const struct confine_call calls[] = {
 	/* what it is for; it binds nothing, so it has no server of its own */
 	{.name = "accept4", .verdict = CONFINE_ALLOW},
 	CALL_EPERM("bind"),
-	{"socket", CONFINE_EPERM, CONFINE_IF_ANY, 0, NO_INTERNET_FAMILY},
+	CALL_INTERNET_SOCKETS,
 	CALL_EPERM("socketpair"),
 	{"ioctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, SIOCGSKNS},
 	/* it may not outlive its supervisor, nor become readable to others */
 	{"prctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 0, PR_SET_PDEATHSIG},
-	CALL_EPERM("kill"),
-	CALL_EPERM("tkill"),
-	CALL_EPERM("rt_sigqueueinfo"),
-	CALL_EPERM("rt_tgsigqueueinfo"),
-	CALL_EPERM("pidfd_send_signal"),
-	CALL_EPERM("pidfd_open"),
-	CALL_KILL("process_madvise"),
-	CALL_EPERM("setpriority"),
-	CALL_EPERM("sched_setscheduler"),
-	CALL_EPERM("sched_setattr"),
-	CALL_EPERM("migrate_pages"),
-	CALL_EPERM("move_pages"),
 #if !MATCHLOCK_SANITIZED
 	CALL_EPERM("personality"),
 #endif
-	CALL_EPERM("truncate"), /* Landlock lets it, before ABI 3 */
 };
 
 /* Two descriptors a connection, and two of a pipe while it is busy. */

@@ -25,12 +25,7 @@ static const uint16_t ports[] = {PORT_DNS};
 
 static const struct confine_path system_paths[] = {
 	/* the dynamic linker, also for modules of the name service */
-	{"/lib", CONFINE_OPTIONAL},
-	{"/lib64", CONFINE_OPTIONAL},
-	{"/usr/lib", 0},
-	{"/usr/lib64", CONFINE_OPTIONAL},
-	{"/usr/local/lib", CONFINE_OPTIONAL},
-	{"/etc/ld.so.cache", CONFINE_OPTIONAL},
+	CONFINE_LIBRARIES,
 	/* the name service; what these links lead to */
 	{"/etc/resolv.conf", CONFINE_OPTIONAL},
 	{"/etc/hosts", CONFINE_OPTIONAL},
@@ -46,32 +41,15 @@ static const struct confine_path system_paths[] = {
 #endif
 };
 
-/* Families 0 (a plain error), 2 and 8 (Internet, unused), 10 (Internet): no Unix socket, netlink,
- * packet, vsock. */
-#define NO_INTERNET_FAMILY (~(uint32_t)(2 | 8))
-
 static const struct confine_call calls[] = {
-	{"socket", CONFINE_EPERM, CONFINE_IF_ANY, 0, NO_INTERNET_FAMILY},
+	CALL_INTERNET_SOCKETS,
 	CALL_EPERM("socketpair"),
 	CALL_EPERM("bind"),
 	/* it may not outlive its supervisor, nor become readable to others */
 	{"prctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 0, PR_SET_PDEATHSIG},
-	CALL_EPERM("kill"),
-	CALL_EPERM("tkill"),
-	CALL_EPERM("rt_sigqueueinfo"),
-	CALL_EPERM("rt_tgsigqueueinfo"),
-	CALL_EPERM("pidfd_send_signal"),
-	CALL_EPERM("pidfd_open"),
-	CALL_KILL("process_madvise"),
-	CALL_EPERM("setpriority"),
-	CALL_EPERM("sched_setscheduler"),
-	CALL_EPERM("sched_setattr"),
-	CALL_EPERM("migrate_pages"),
-	CALL_EPERM("move_pages"),
 #if !MATCHLOCK_SANITIZED
 	CALL_EPERM("personality"),
 #endif
-	CALL_EPERM("truncate"), /* Landlock lets it, before ABI 3 */
 };
 
 static const struct proc_limit limits[] = {

@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/tap.h"
-#include "tests/both_users.h"
+#include "base/both_users.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One sandbox as its two files see it: sandbox.c (its life) and start.c. */
+/* One sandbox as its files see it: sandbox.c (its life), start.c and start_builder.c. */
 #pragma once
 
 #include "base/proc.h"
@@ -60,6 +60,12 @@ void sandbox_tell_ended(struct sandbox *sandbox, const struct err *why);
 
 /* Ends whatever runs for the sandbox: its VM, or a builder that it waits for. */
 void sandbox_end_machine(struct sandbox *sandbox);
+
+/* Has the missing generic template made; true: start_go_on() follows when its builder has ended,
+ * well or not. */
+bool start_await_generic(struct sandbox *sandbox);
+void start_go_on(struct sandbox *sandbox);
+void start_end_builder(struct sandbox *sandbox);
 
 /* The last act of a sandbox that had to start without its image's template: has one made. */
 void start_build_template(struct sandbox *sandbox);

@@ -24,7 +24,6 @@
 #include "sandbox/network.h"
 #include "sandbox/setup.h"
 #include "sandbox/setup_stream.h"
-#include "sandbox/template_builder.h"
 #include "sandbox/template_key.h"
 #include "state/state.h"
 #include "vmm/accel.h"
@@ -41,7 +40,6 @@ enum {
 	/* A restored guest answers within 100 ms, or minutes late in a crowd. */
 	RESTORE_TIMEOUT_TCG_MS = 15 * 1000,
 	RESTORE_TIMEOUT_KVM_MS = 5 * 1000,
-	BUILD_TIMEOUT_MS = 120 * 1000,
 };
 
 static const char *const level_names[] = {
@@ -252,6 +250,12 @@ static void launch_or_end(struct sandbox *sandbox)
 		sandbox_tell_ended(sandbox, &err);
 }
 
+void start_go_on(struct sandbox *sandbox)
+{
+	choose_level(sandbox, START_IMAGE);
+	launch_or_end(sandbox);
+}
+
 /* --- the next try --- */
 
 static bool drop_level(struct sandbox *sandbox, const struct err *why)
@@ -349,107 +353,11 @@ static void on_deadline(uv_timer_t *timer)
 	on_machine_ended(sandbox, &err);
 }
 
-/* --- a template that is missing --- */
-
-static struct template_order order_of(const struct sandbox *sandbox, bool generic)
-{
-	const struct sandbox_spec *spec = sandbox->request.spec;
-
-	return (struct template_order){
-		.image = spec->image,
-		.generic = generic,
-		.accel = accel_name(sandbox->probe.accel),
-		.cpus = spec->cpus,
-		.memory_mb = spec->memory_mb,
-		.disk_size_mb = spec->disk_size_mb,
-		.no_network = spec->no_network,
-	};
-}
-
-static void end_builder(struct sandbox *sandbox)
-{
-	struct start *start = &sandbox->start;
-
-	if (!start->building)
-		return;
-	start->building = false;
-	start->built = true;
-	uv_poll_stop(&start->builder_poll); /* before its descriptor goes */
-	proc_kill(&start->builder);
-	uv_timer_stop(&sandbox->timer);
-}
-
-static void builder_gone(struct sandbox *sandbox)
-{
-	end_builder(sandbox);
-	timings_mark(sandbox->host.timings, "template made");
-	choose_level(sandbox, START_IMAGE);
-	launch_or_end(sandbox);
-}
-
-static void on_builder_exit(uv_poll_t *poll, int status, int events)
-{
-	(void)status;
-	(void)events;
-	builder_gone(poll->data);
-}
-
-static void on_builder_deadline(uv_timer_t *timer)
-{
-	builder_gone(timer->data);
-}
-
-/* Who makes a generic template knows the image's own disks only; with the user's the machine may be
- * the larger one. */
-static bool builder_makes_ours(const struct sandbox *sandbox)
-{
-	size_t own = sandbox->disks.count - sandbox->request.spec->disk_count;
-
-	return vm_slots(own + 1) == vm_slots(sandbox->disks.count + 1);
-}
-
-/* True: the start goes on when the builder has ended, well or not. */
-static bool await_generic(struct sandbox *sandbox)
-{
-	const struct template_order order = order_of(sandbox, true);
-	struct start *start = &sandbox->start;
-	struct err err;
-
-	if (template_builder_start(&order, &start->builder, &err) < 0) {
-		log_warn("sandbox", "templates: %s", err.msg);
-		return false;
-	}
-	if (uv_poll_init(sandbox->host.loop, &start->builder_poll, start->builder.pidfd) < 0) {
-		proc_kill(&start->builder);
-		return false;
-	}
-	sandbox->handles++;
-	start->builder_poll.data = sandbox;
-	start->building = true;
-	sandbox_fault_point(sandbox, "template");
-	uv_poll_start(&start->builder_poll, UV_READABLE, on_builder_exit);
-	uv_timer_start(&sandbox->timer, on_builder_deadline, BUILD_TIMEOUT_MS, 0);
-	if (sandbox->owner.preparing)
-		sandbox->owner.preparing(sandbox->owner.ctx);
-	return true;
-}
-
-void start_build_template(struct sandbox *sandbox)
-{
-	const struct template_order order = order_of(sandbox, false);
-	struct err err;
-
-	if (sandbox->ready && sandbox->start.level != START_IMAGE &&
-	    *sandbox->start.keys[START_IMAGE] && !sandbox->request.no_template_build &&
-	    template_builder_detach(&order, &err) < 0)
-		log_warn("sandbox", "templates: %s", err.msg);
-}
-
 /* --- the whole --- */
 
 void sandbox_end_machine(struct sandbox *sandbox)
 {
-	end_builder(sandbox);
+	start_end_builder(sandbox);
 	setup_stream_close(STEAL(sandbox->setup));
 	machine_close(STEAL(sandbox->machine));
 }
@@ -487,9 +395,7 @@ int sandbox_start(struct sandbox *sandbox, struct err *err)
 		log_warn("sandbox", "templates: %s", err->msg);
 	choose_level(sandbox, START_IMAGE);
 	timings_mark(sandbox->host.timings, "template chosen");
-	if (start->level == START_COLD && *start->keys[START_GENERIC] &&
-	    !sandbox->request.no_template_build && builder_makes_ours(sandbox) &&
-	    await_generic(sandbox))
+	if (start->level == START_COLD && start_await_generic(sandbox))
 		return 0;
 	if (launch(sandbox, err) == 0)
 		return 0;

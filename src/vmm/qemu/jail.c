@@ -20,15 +20,10 @@
 #include <sys/prctl.h>
 
 static const struct confine_path system_paths[] = {
-	{"/lib", CONFINE_OPTIONAL},
-	{"/lib64", CONFINE_OPTIONAL},
-	{"/usr/lib", 0},
-	{"/usr/lib64", CONFINE_OPTIONAL},
-	{"/usr/local/lib", CONFINE_OPTIONAL},
+	CONFINE_LIBRARIES,
 	{"/usr/share/qemu", CONFINE_OPTIONAL},
 	{"/usr/share/seabios", CONFINE_OPTIONAL},
 	{"/usr/local/share/qemu", CONFINE_OPTIONAL},
-	{"/etc/ld.so.cache", CONFINE_OPTIONAL},
 };
 
 static const struct confine_path kvm_device = {"/dev/kvm", CONFINE_DEVICE};
