@@ -136,6 +136,12 @@ is "$?" 0 "kill of an idle sandbox: its owner exits 0"
 is "$(field .status)" stopped "killed: stopped"
 killed=$id
 start --rm=false --name second -- echo up
+call stop "$killed" nothing second
+is "$code:$out:$error" "1:Stopped $id:VM $killed is not running
+VM nothing not found" "stop of several: those that cannot be do not keep the others"
+wait "$job"
+call rm second
+start --rm=false --name second -- echo up
 call kill --all
 is "$code:$out" "0:Killed $id" "kill --all: those that run"
 wait "$job"

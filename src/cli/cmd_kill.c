@@ -22,7 +22,7 @@ const struct cli_option kill_flags[] = {
 };
 
 static int kill_one(struct sandboxes *sandboxes ML_UNUSED, const struct sandbox_row *row,
-		    struct err *err)
+		    const void *options ML_UNUSED, struct err *err)
 {
 	if (remote_kill(row, err) < 0)
 		return -1;
@@ -40,6 +40,6 @@ int cmd_kill(struct cli *cli, int argc, char **argv, struct err *err)
 	if (sandboxes_open(&sandboxes, err) < 0)
 		return -1;
 	if (options->all)
-		return sandboxes_all(&sandboxes, true, kill_one, "kill", err);
-	return sandboxes_each(&sandboxes, argv, kill_one, err);
+		return sandboxes_all(&sandboxes, true, kill_one, options, "kill", err);
+	return sandboxes_each(&sandboxes, argv, kill_one, options, err);
 }

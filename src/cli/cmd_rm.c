@@ -21,7 +21,8 @@ const struct cli_option rm_flags[] = {
 	{0},
 };
 
-static int remove_one(struct sandboxes *sandboxes, const struct sandbox_row *row, struct err *err)
+static int remove_one(struct sandboxes *sandboxes, const struct sandbox_row *row,
+		      const void *options ML_UNUSED, struct err *err)
 {
 	if (row->status == SANDBOX_RUNNING)
 		return err_set(err, ERR_CONFLICT, "VM is running %s", row->id);
@@ -41,6 +42,6 @@ int cmd_rm(struct cli *cli, int argc, char **argv, struct err *err)
 	if (sandboxes_open(&sandboxes, err) < 0)
 		return -1;
 	if (options->stopped)
-		return sandboxes_all(&sandboxes, false, remove_one, "remove", err);
-	return sandboxes_each(&sandboxes, argv, remove_one, err);
+		return sandboxes_all(&sandboxes, false, remove_one, options, "remove", err);
+	return sandboxes_each(&sandboxes, argv, remove_one, options, err);
 }

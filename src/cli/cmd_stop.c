@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * `matchlock stop`: ends sandboxes in order and waits for it.  The programs in the guest get
- * SIGTERM and the time of --time, then the disks are unmounted; an owner that does not manage that
- * is killed and cleaned up after.
+ * `matchlock stop`: ends sandboxes in order, one after the other, and waits for it.  The programs
+ * in the guest get SIGTERM and the time of --time, then the disks are unmounted; an owner that does
+ * not manage that is killed and cleaned up after.
  */
 #include "cli/cmd_stop.h"
 
@@ -44,12 +44,13 @@ static int clean_up(struct sandboxes *sandboxes, const char *id, struct err *err
 	return gc_sandbox(sandboxes->state, sandboxes->home, &row, &cleaned, err);
 }
 
-static int stop_one(struct sandboxes *sandboxes, const struct sandbox_row *row, int64_t time_s,
-		    struct err *err)
+static int stop_one(struct sandboxes *sandboxes, const struct sandbox_row *row,
+		    const void *command_options, struct err *err)
 {
+	const struct stop_options *options = command_options;
 	bool killed;
 
-	if (remote_stop(sandboxes->state, row, (uint64_t)time_s * 1000, &killed, err) < 0)
+	if (remote_stop(sandboxes->state, row, (uint64_t)options->time_s * 1000, &killed, err) < 0)
 		return -1;
 	if (killed) {
 		fprintf(stderr, "%s did not stop in time and was killed\n", row->id);
@@ -64,13 +65,11 @@ int cmd_stop(struct cli *cli, int argc ML_UNUSED, char **argv, struct err *err)
 {
 	const struct stop_options *options = cli->options;
 	AUTO(sandboxes_done) struct sandboxes sandboxes = {0};
-	AUTO(sandbox_row_done) struct sandbox_row row = {0};
 
 	if (options->time_s < 0 || options->time_s > STOP_TIME_S_MAX)
 		return err_set(err, ERR_INVALID, "--time must be 0 to %d (seconds), not %lld",
 			       STOP_TIME_S_MAX, (long long)options->time_s);
-	if (sandboxes_open(&sandboxes, err) < 0 ||
-	    state_get(sandboxes.state, argv[0], &row, err) < 0)
+	if (sandboxes_open(&sandboxes, err) < 0)
 		return -1;
-	return stop_one(&sandboxes, &row, options->time_s, err);
+	return sandboxes_each(&sandboxes, argv, stop_one, options, err);
 }

@@ -279,12 +279,12 @@ static const struct cli_command root_commands[] = {
 	},
 	{
 		.name = "stop",
-		.operands = "<id>",
-		.summary = "end a sandbox in order and wait for it",
+		.operands = "<id>...",
+		.summary = "end sandboxes in order and wait for it",
 		.text = "Lets the programs of a sandbox end by themselves for some time, then ends "
-			"it, and returns when it has ended.",
+			"it, and returns when it has ended; several one after the other.",
 		.min_args = 1,
-		.max_args = 1,
+		.max_args = CLI_ANY,
 		.options = stop_flags,
 		.options_size = sizeof(struct stop_options),
 		.options_init = stop_options_init,

@@ -36,24 +36,24 @@ void sandboxes_done(struct sandboxes *sandboxes)
 }
 
 static int act_on_word(struct sandboxes *sandboxes, const char *word, sandboxes_act *act,
-		       struct err *err)
+		       const void *options, struct err *err)
 {
 	AUTO(sandbox_row_done) struct sandbox_row row = {0};
 
 	if (state_get(sandboxes->state, word, &row, err) < 0)
 		return -1;
-	return act(sandboxes, &row, err);
+	return act(sandboxes, &row, options, err);
 }
 
 int sandboxes_each(struct sandboxes *sandboxes, char *const *words, sandboxes_act *act,
-		   struct err *err)
+		   const void *options, struct err *err)
 {
 	int status = 0;
 
 	for (size_t i = 0; words[i]; i++) {
 		struct err failed;
 
-		if (act_on_word(sandboxes, words[i], act, &failed) == 0)
+		if (act_on_word(sandboxes, words[i], act, options, &failed) == 0)
 			continue;
 		if (status < 0)
 			fprintf(stderr, "%s\n", err->msg);
@@ -63,8 +63,8 @@ int sandboxes_each(struct sandboxes *sandboxes, char *const *words, sandboxes_ac
 	return status;
 }
 
-int sandboxes_all(struct sandboxes *sandboxes, bool running, sandboxes_act *act, const char *verb,
-		  struct err *err)
+int sandboxes_all(struct sandboxes *sandboxes, bool running, sandboxes_act *act,
+		  const void *options, const char *verb, struct err *err)
 {
 	AUTO(sandbox_rows_done) struct sandbox_rows rows = {0};
 	struct err failed;
@@ -74,7 +74,8 @@ int sandboxes_all(struct sandboxes *sandboxes, bool running, sandboxes_act *act,
 	for (size_t i = 0; i < rows.count; i++) {
 		const struct sandbox_row *row = &rows.rows[i];
 
-		if ((row->status == SANDBOX_RUNNING) == running && act(sandboxes, row, &failed) < 0)
+		if ((row->status == SANDBOX_RUNNING) == running &&
+		    act(sandboxes, row, options, &failed) < 0)
 			fprintf(stderr, "Failed to %s %s: %s\n", verb, row->id, failed.msg);
 	}
 	return 0;

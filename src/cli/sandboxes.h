@@ -18,19 +18,19 @@ struct sandboxes {
 int sandboxes_open(struct sandboxes *ret_sandboxes, struct err *err);
 void sandboxes_done(struct sandboxes *sandboxes);
 
-/* One thing done to one sandbox, with a line on standard output. */
+/* One thing done to one sandbox, with a line on standard output; `options` are the command's. */
 typedef int sandboxes_act(struct sandboxes *sandboxes, const struct sandbox_row *row,
-			  struct err *err);
+			  const void *options, struct err *err);
 
 /* Does it to each of the NULL-ended `words`, ids or names.  One that fails does not keep the others
  * from it; all errors but the last are printed. */
 int sandboxes_each(struct sandboxes *sandboxes, char *const *words, sandboxes_act *act,
-		   struct err *err);
+		   const void *options, struct err *err);
 
 /* Does it to all that run, or to all that do not.  Failures are printed as "Failed to VERB ID:
  * ...", and are no error. */
-int sandboxes_all(struct sandboxes *sandboxes, bool running, sandboxes_act *act, const char *verb,
-		  struct err *err);
+int sandboxes_all(struct sandboxes *sandboxes, bool running, sandboxes_act *act,
+		  const void *options, const char *verb, struct err *err);
 
 /* The object of `get` (reference: cli-and-rpc.md 6.3), with name and labels if there are any and
  * without the values of secrets. */
