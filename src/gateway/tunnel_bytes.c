@@ -169,11 +169,10 @@ void tunnel_pull(struct tunnel_side *side)
 
 	while (budget > 0 && tunnel_runs(side->tunnel) && !side->ended && !tunnel_waits(side)) {
 		size_t len = copy_piped(side);
-		bool copied = len == 0;
 
-		if (copied)
+		if (len == 0)
 			len = copy(side);
-		if (copied && len < CHUNK)
+		if (len < CHUNK) /* there is hardly more: libuv tells */
 			break;
 		budget -= MIN(len, budget);
 	}
