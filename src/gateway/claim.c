@@ -26,12 +26,12 @@ void claim_deny(const char *reason, struct policy_verdict *ret_verdict)
 	snprintf(ret_verdict->reason, sizeof(ret_verdict->reason), "%s", reason);
 }
 
-static bool deny_other(const char *name, struct policy_verdict *ret_verdict)
+/* The name in the verdict is allowed, but another one's. */
+static bool deny_other(const char *name, struct policy_verdict *verdict)
 {
-	char reason[POLICY_REASON_TEXT];
-
-	snprintf(reason, sizeof(reason), "the connection was made to %s", name);
-	claim_deny(reason, ret_verdict);
+	verdict->allowed = false;
+	verdict->rule[0] = verdict->remedy[0] = verdict->entry[0] = '\0';
+	snprintf(verdict->reason, sizeof(verdict->reason), "the connection was made to %s", name);
 	return false;
 }
 
@@ -67,4 +67,13 @@ bool claim_judge(const struct claim *claim, const struct policy *policy,
 		return connect.allowed;
 	}
 	return judge_said(claim, policy, &connect, ret_verdict);
+}
+
+bool claim_is_closed(const struct claim *claim, const struct policy *policy)
+{
+	struct claim connect = *claim;
+	struct policy_verdict verdict;
+
+	connect.said = POLICY_CONNECT;
+	return !claim_judge(&connect, policy, &verdict);
 }

@@ -39,5 +39,8 @@ void claim_init(struct claim *claim, const struct ip *ip, uint16_t port, struct 
 bool claim_judge(const struct claim *claim, const struct policy *policy,
 		 struct policy_verdict *ret_verdict);
 
+/* Is it denied whatever it says? */
+bool claim_is_closed(const struct claim *claim, const struct policy *policy);
+
 /* A denial for this reason, which no flag remedies. */
 void claim_deny(const char *reason, struct policy_verdict *ret_verdict);

@@ -217,7 +217,7 @@ static bool on_judge_request(void *ctx, const struct http1_request *request,
 	struct claim *claim = &connection->claim;
 	const struct http1_target *target = &request->target;
 	uint16_t usual = target->form != HTTP1_ABSOLUTE ? claim->port : target->https ? 443 : 80;
-	struct audit_event event = {.what = "http", .host = claim->name, .method = request->method};
+	struct audit_event event = {.method = request->method, .path = target->path};
 
 	claim->said = POLICY_HTTP;
 	memcpy(claim->name, request->authority.host, sizeof(claim->name));
@@ -226,8 +226,6 @@ static bool on_judge_request(void *ctx, const struct http1_request *request,
 	if (ret_verdict->allowed && request->is_connect)
 		claim_deny("CONNECT is not passed on: what goes through it could not be judged",
 			   ret_verdict);
-	event.port = claim->name_port;
-	event.path = target->path;
 	if (!ret_verdict->allowed)
 		event.status = HTTP_ANSWER_DENIED;
 	return record_verdict(&connection->record, &event, ret_verdict);

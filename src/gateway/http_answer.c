@@ -42,13 +42,14 @@ static void put_response(struct buf *out, const struct status *status, const str
 		buf_put(out, body->ptr, body->len);
 }
 
-void http_answer_denied(struct buf *out, const char *host, const struct policy_verdict *verdict,
-			bool no_body)
+void http_answer_denied(struct buf *out, const struct policy_verdict *verdict, bool no_body)
 {
 	const struct status *status = find_status(HTTP_ANSWER_DENIED);
+	const char *subject = verdict->name[0] ? verdict->name : verdict->entry;
 	AUTO_BUF struct buf body = BUF_INIT(BODY_MAX);
 
-	buf_printf(&body, "%s: %s%s%s\n", status->words, host, *host ? ": " : "", verdict->reason);
+	buf_printf(&body, "%s: %s%s%s\n", status->words, subject, *subject ? ": " : "",
+		   verdict->reason);
 	if (verdict->rule[0])
 		buf_printf(&body, "Rule: %s\n", verdict->rule);
 	if (verdict->remedy[0])

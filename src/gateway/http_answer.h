@@ -19,8 +19,7 @@ enum {
 
 /* Each appends a whole response; to HEAD (`no_body`) without its body. */
 
-/* 403.  `host`: whom the request names, in a checked form; "" = nobody. */
-void http_answer_denied(struct buf *out, const char *host, const struct policy_verdict *verdict,
-			bool no_body);
+/* 403. */
+void http_answer_denied(struct buf *out, const struct policy_verdict *verdict, bool no_body);
 /* 400, 502 or 504.  `why`: one line; what is no printable ASCII in it is shown as `?`. */
 void http_answer_failed(struct buf *out, unsigned status, const char *why, bool no_body);

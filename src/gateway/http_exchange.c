@@ -60,10 +60,9 @@ void http_exchange_begin(struct http_flow *flow)
 	http_side_pass(&flow->sides[HTTP_GUEST], flow->head);
 }
 
-void http_exchange_deny(struct http_flow *flow, const char *host,
-			const struct policy_verdict *verdict)
+void http_exchange_deny(struct http_flow *flow, const struct policy_verdict *verdict)
 {
-	http_answer_denied(&flow->sides[HTTP_GUEST].out, host, verdict, flow->is_head);
+	http_answer_denied(&flow->sides[HTTP_GUEST].out, verdict, flow->is_head);
 	http_flow_finish(flow);
 }
 
@@ -76,7 +75,7 @@ static void take_request(struct http_flow *flow, const struct http1_request *req
 	flow->minor = request->head.minor;
 	flow->request_keeps = request->head.keep_alive;
 	if (!flow->owner.judge(flow->owner.ctx, request, &verdict)) {
-		http_exchange_deny(flow, request->authority.host, &verdict);
+		http_exchange_deny(flow, &verdict);
 		return;
 	}
 	http1_body_done(&flow->request);

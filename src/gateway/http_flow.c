@@ -418,7 +418,7 @@ void http_flow_serve(struct http_flow *flow, int server_fd)
 void http_flow_deny(struct http_flow *flow, const struct policy_verdict *verdict)
 {
 	assert(flow->state == HTTP_FLOW_CONNECT);
-	http_exchange_deny(flow, verdict->name, verdict);
+	http_exchange_deny(flow, verdict);
 	turn(flow);
 }
 

@@ -85,7 +85,6 @@ void http_exchange_begin(struct http_flow *flow);
 void http_exchange_advance(struct http_flow *flow);
 
 /* Our own answers, in place of a response; and what goes wrong with a server that owes one. */
-void http_exchange_deny(struct http_flow *flow, const char *host,
-			const struct policy_verdict *verdict);
+void http_exchange_deny(struct http_flow *flow, const struct policy_verdict *verdict);
 void http_exchange_fail(struct http_flow *flow, unsigned status, const char *why);
 void http_exchange_server_failed(struct http_flow *flow, const char *why);

@@ -197,6 +197,15 @@ static void test_denials(struct bed *bed)
 	hang_up(bed, pair);
 	CHECK(nobody_called(bed));
 
+	TEST("where the destination is denied it is what is told, whatever the Host");
+	(void)audited(bed);
+	pair.guest = guest_to(bed, "10.0.0.1", 80);
+	say_text(pair.guest, GET);
+	CHECK(strstr(told_all(bed, pair.guest, 150),
+		     "Blocked by policy: 10.0.0.1:80: host not in allowlist\n"));
+	hang_up(bed, pair);
+	CHECK(strstr(audited(bed), "\"host\":\"10.0.0.1\",\"port\":80,\"method\":\"GET\""));
+
 	TEST("what is denied and is no HTTP is reset");
 	pair.guest = guest_to(bed, "evil.com", 80);
 	say_text(pair.guest, "SSH-2.0-x\r\n");

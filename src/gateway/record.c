@@ -2,36 +2,43 @@
 /* Records of one connection: see record.h. */
 #include "gateway/record.h"
 
+static const char *const words[] = {
+	[POLICY_CONNECT] = "connect",
+	[POLICY_TLS] = "tls",
+	[POLICY_HTTP] = "http",
+	[POLICY_OTHER] = "connect",
+};
+
+/* About the name that was said, or, when there is none or it does not matter, the destination. */
+static void put_subject(const struct record *record, struct audit_event *event)
+{
+	const struct claim *claim = record->claim;
+	bool said = claim->name[0] && !claim_is_closed(claim, record->gateway->policy);
+
+	event->host = said ? claim->name : claim->host;
+	event->port = said ? claim->name_port : claim->port;
+}
+
 bool record_verdict(struct record *record, struct audit_event *event,
 		    struct policy_verdict *verdict)
 {
-	struct counters *counters = record->gateway->counters;
-
+	if (!event->what)
+		event->what = words[record->claim->said];
 	event->flow = record->flow;
 	event->verdict = verdict;
-	if (!event->host || !*event->host)
-		event->host = record->claim->host;
-	if (event->port == 0)
-		event->port = record->claim->port;
+	put_subject(record, event);
 	if (!audit_write(record->gateway->audit, event) && verdict->allowed)
 		claim_deny("the audit cannot be written", verdict);
 	if (verdict->allowed)
 		record->allowed = true;
 	else
-		counters->denied++;
+		record->gateway->counters->denied++;
 	return verdict->allowed;
-}
-
-static const char *word_of(enum policy_protocol protocol)
-{
-	return protocol == POLICY_TLS ? "tls" : protocol == POLICY_HTTP ? "http" : "connect";
 }
 
 bool record_claim(struct record *record, struct policy_verdict *verdict)
 {
-	const struct claim *claim = record->claim;
-	struct audit_event event = {
-		.what = word_of(claim->said), .host = claim->name, .port = claim->name_port};
+	struct audit_event event = {0};
 
 	return record_verdict(record, &event, verdict);
 }

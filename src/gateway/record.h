@@ -18,12 +18,12 @@ struct record {
 	bool allowed; /* something of it was: its end will be recorded too */
 };
 
-/* Fills in flow and verdict, and host and port where there are none.  Returns whether the verdict
- * is an allowance; one that cannot be recorded becomes a denial. */
+/* Fills in whose the verdict is and what it is about, `what` only where there is none.  Returns
+ * whether it is an allowance; one that cannot be recorded becomes a denial. */
 bool record_verdict(struct record *record, struct audit_event *event,
 		    struct policy_verdict *verdict);
 
-/* The same for what the claim has said so far. */
+/* The same without more to say. */
 bool record_claim(struct record *record, struct policy_verdict *verdict);
 
 /* `ip`: whom it reached; NULL: nobody. */
