@@ -88,7 +88,7 @@ static int change(char **words, enum allow_list_change what, struct err *err)
 	const bool add = what == ALLOW_LIST_ADD;
 	AUTO(allow_list_request_done) struct allow_list_request request = {.change = what};
 	AUTO(allow_list_answer_done) struct allow_list_answer answer = {0};
-	AUTO_FREE char *id = NULL, *before = NULL;
+	AUTO_FREE char *id = NULL;
 
 	if (read_hosts(words + 1, &request.hosts, err) < 0 ||
 	    ask(words[0], &request, &id, &answer, err) < 0)
