@@ -11,6 +11,7 @@
  */
 #include "base/alloc.h"
 #include "base/auto.h"
+#include "base/both_users.h"
 #include "base/clock.h"
 #include "base/confine_notify.h"
 #include "base/fd.h"
@@ -18,7 +19,6 @@
 #include "base/proc.h"
 #include "base/random.h"
 #include "base/tap.h"
-#include "base/both_users.h"
 #include "vmm/qemu/jail.h"
 #include "vmm/vmm.h"
 #include "wire/agent.h"

@@ -7,10 +7,10 @@
 #include "gateway/resolver_jail.h"
 
 #include "base/auto.h"
+#include "base/both_users.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/tap.h"
-#include "base/both_users.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -73,13 +73,22 @@ static int read_port(int fd, struct port_mapping *mapping)
 	return 0;
 }
 
+/* "::" is not meant to be 0.0.0.0 as well, which has its own listener where it is asked for. */
+static int set_options(int fd, int family)
+{
+	if (family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int)) < 0)
+		return -1;
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+}
+
 static int open_one(struct port_mapping *mapping, int *ret_fd, struct err *err)
 {
 	struct sockaddr_storage address;
 	const socklen_t size = ip_to_sockaddr(&mapping->address, mapping->host_port, &address);
 	AUTO_FD int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
+	if (fd < 0 || set_options(fd, address.ss_family) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, size) < 0 ||
 	    listen(fd, LIMIT_FORWARD_QUEUE) < 0 || read_port(fd, mapping) < 0)
 		return describe(mapping, errno, err);
