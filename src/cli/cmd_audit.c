@@ -79,11 +79,13 @@ static void source_done(struct source *source)
 static uint64_t oldest_ms(int64_t since_ns)
 {
 	struct timespec now;
+	int64_t ms;
 
 	if (since_ns == 0)
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 - (uint64_t)(since_ns / 1000000);
+	ms = now.tv_sec * 1000 + now.tv_nsec / 1000000 - since_ns / 1000000;
+	return (uint64_t)MAX(ms, 0);
 }
 
 /* A sandbox's file is where its configuration says, or in its directory. */
