@@ -127,6 +127,14 @@ wait "$job" "$follower"
 like "$(cat "$work/followed")" "*bye*" "the command had its time"
 leaves_nothing "after stop of a --rm sandbox"
 
+# --- what a command says at its end ---
+id=$(ml run -d --image matchlock/base -- sh -c 'trap "echo bye; exit 0" TERM
+	echo up; while :; do sleep 0.1; done')
+until_true sh -c "HOME=$home $drop $ml log $id | grep -q up"
+is "$(ml stop "$id")" "Stopped $id" "stop of a command that runs"
+like "$(ml log "$id")" "*up*bye*" "its last words are in the log"
+ml rm "$id" >/dev/null
+
 # --- kill ---
 start --rm=false -- echo up
 call kill "$id"

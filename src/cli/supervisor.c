@@ -91,9 +91,8 @@ static void cancel(struct supervisor *self, enum err_code code, const char *reas
 		fail(self, &err, step_names[self->step]);
 	}
 	terminal_restore();
-	relay_close(STEAL(self->relay));
 	if (self->sandbox)
-		sandbox_stop(self->sandbox);
+		sandbox_stop(self->sandbox); /* what the command says meanwhile is passed on */
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -169,6 +168,10 @@ static void on_command_ended(void *ctx, const struct session_result *result)
 	timings_mark(self->job->timings, "command ended");
 	if (result->lost)
 		return; /* the sandbox's end follows and knows why */
+	if (self->cancelled) {
+		relay_close(STEAL(self->relay));
+		return; /* the sandbox's end is under way */
+	}
 	self->exit_code = result->exit_code;
 	/* 126 and 127 are how the command ended, with its text; the rest is our failure. */
 	if (result->err.code != ERR_NONE && (self->exit_code == 126 || self->exit_code == 127))
