@@ -2,6 +2,8 @@
 /* What a connection is for: see claim.h. */
 #include "gateway/claim.h"
 
+#include "base/attr.h"
+#include "base/limits.h"
 #include "gateway/dns_pool.h"
 
 #include <stdio.h>
@@ -26,6 +28,26 @@ void claim_deny(const char *reason, struct policy_verdict *ret_verdict)
 	snprintf(ret_verdict->reason, sizeof(ret_verdict->reason), "%s", reason);
 }
 
+/* Was the connection made to this name?  An address that the user gave to several names is each of
+ * them. */
+static bool is_for(const struct claim *claim, const struct policy *policy, const char *name,
+		   const char *connected)
+{
+	struct ip pinned[LIMIT_RESOLVED], ip;
+	size_t count;
+
+	if (strcmp(name, connected) == 0)
+		return true;
+	if (!*name || !ip_parse(claim->host, &ip))
+		return false;
+	count = policy_pinned(policy, name, claim->port, pinned, LIMIT_RESOLVED);
+	for (size_t i = 0; i < MIN(count, (size_t)LIMIT_RESOLVED); i++) {
+		if (ip_equals(&pinned[i], &ip))
+			return true;
+	}
+	return false;
+}
+
 /* The name in the verdict is allowed, but another one's. */
 static bool deny_other(const char *name, struct policy_verdict *verdict)
 {
@@ -46,7 +68,8 @@ static bool judge_said(const struct claim *claim, const struct policy *policy,
 
 	if (!policy_check(policy, &ask, ret_verdict))
 		return false;
-	if (connect->needs != POLICY_NEEDS_NAME && strcmp(ret_verdict->name, connect->name) != 0)
+	if (connect->needs != POLICY_NEEDS_NAME &&
+	    !is_for(claim, policy, ret_verdict->name, connect->name))
 		return deny_other(connect->name, ret_verdict);
 	return true;
 }

@@ -9,8 +9,12 @@
 
 static char name_entry[] = "example.com", other_entry[] = "other.com",
 	    ssh_entry[] = "git.example.com:22", odd_entry[] = "odd.com:443",
-	    range_entry[] = "93.184.216.0/24";
-static char *list[] = {name_entry, other_entry, ssh_entry, odd_entry, range_entry, NULL};
+	    range_entry[] = "93.184.216.0/24", one_entry[] = "one.corp", two_entry[] = "two.corp";
+static char *list[] = {name_entry,  other_entry, ssh_entry, odd_entry,
+		       range_entry, one_entry,	 two_entry, NULL};
+static char one_mapping[] = "one.corp:10.1.2.3", two_mapping[] = "two.corp:10.1.2.3",
+	    away_mapping[] = "other.com:10.9.9.9";
+static char *add_hosts[] = {one_mapping, two_mapping, away_mapping, NULL};
 
 static const struct row {
 	const char *host; /* connected to; "unknown": a synthetic address of nobody */
@@ -62,6 +66,14 @@ static const struct row {
 	{"odd.com", 443, POLICY_OTHER, "", 443, NULL},
 	{"odd.com", 443, POLICY_TLS, "example.com", 443, NULL},
 	{"odd.com", 443, POLICY_TLS, "evil.com", 443, "host not in allowlist"},
+	/* one address of several names */
+	{"10.1.2.3", 443, POLICY_CONNECT, "", 0, NULL},
+	{"10.1.2.3", 443, POLICY_TLS, "one.corp", 443, NULL},
+	{"10.1.2.3", 443, POLICY_TLS, "two.corp", 443, NULL},
+	{"10.1.2.3", 80, POLICY_HTTP, "two.corp", 80, NULL},
+	{"10.1.2.3", 443, POLICY_TLS, "example.com", 443, "the connection was made to one.corp"},
+	{"10.1.2.3", 443, POLICY_TLS, "other.com", 443, "the connection was made to one.corp"},
+	{"10.1.2.3", 443, POLICY_TLS, "", 443, "no host name was given"},
 	/* anything */
 	{"93.184.216.34", 443, POLICY_TLS, "evil.com", 443, NULL},
 	{"93.184.216.34", 80, POLICY_HTTP, "evil.com", 80, NULL},
@@ -94,7 +106,8 @@ int main(void)
 	char name[128];
 	struct err err;
 
-	CHECK(policy_new(&spec, &(struct policy_facts){0}, &policy, &err) == 0);
+	CHECK(policy_new(&spec, &(struct policy_facts){.add_hosts = add_hosts}, &policy, &err) ==
+	      0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		static const char *const words[] = {"DNS", "nothing", "TLS", "HTTP",
 						    "something else"};
