@@ -244,8 +244,19 @@ static bool names_version(struct view line)
 	return false;
 }
 
+/* A token and a blank. */
+static bool begins_like_request(struct view line)
+{
+	struct view method = {line.ptr, 0};
+
+	while (method.len < line.len && !strchr(" \t", line.ptr[method.len]))
+		method.len++;
+	return method.len < line.len && http1_is_token(method);
+}
+
 /* Careless servers skip empty lines, take LF for an end and any blank for a separator; all of them
- * look for the version. */
+ * look for the version.  What begins like a request and is longer than any that we read is one too,
+ * which is then refused: servers that read longer ones would be told a host that nobody judged. */
 enum http1_guess http1_guess(struct view bytes)
 {
 	struct view line;
@@ -261,5 +272,7 @@ enum http1_guess http1_guess(struct view bytes)
 		return HTTP1_NO;
 	if (names_version(line))
 		return HTTP1_YES;
-	return line.len < size || size > LIMIT_HTTP_LINE ? HTTP1_NO : HTTP1_UNSURE;
+	if (line.len <= LIMIT_HTTP_LINE)
+		return line.len < size ? HTTP1_NO : HTTP1_UNSURE;
+	return begins_like_request(line) ? HTTP1_YES : HTTP1_NO;
 }

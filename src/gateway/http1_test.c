@@ -381,6 +381,30 @@ static void test_guess(void)
 	CHECK(http1_guess(VIEW_LIT("\0\0\0\x08\x04\xd2\x16\x2f")) == HTTP1_NO);
 }
 
+/* Servers that read such a line would find a Host behind it. */
+static void check_long_guess(const char *begin, size_t len, enum http1_guess want)
+{
+	AUTO_BUF struct buf line = BUF_INIT(2 * LIMIT_HTTP_LINE);
+
+	buf_puts(&line, begin);
+	while (line.len < len)
+		buf_putc(&line, 'a');
+	CHECK(http1_guess((struct view){line.ptr, line.len}) == want);
+	buf_putc(&line, '\n');
+	CHECK(http1_guess((struct view){line.ptr, line.len}) ==
+	      (want == HTTP1_YES ? HTTP1_YES : HTTP1_NO));
+}
+
+static void test_long_guess(void)
+{
+	TEST("a request line longer than any is one all the same");
+	check_long_guess("GET /", LIMIT_HTTP_LINE, HTTP1_UNSURE);
+	check_long_guess("GET /", LIMIT_HTTP_LINE + 1, HTTP1_YES);
+	check_long_guess("get\t/", LIMIT_HTTP_LINE + 1, HTTP1_YES);
+	check_long_guess("{\"a\": ", LIMIT_HTTP_LINE + 1, HTTP1_NO);
+	check_long_guess("a", LIMIT_HTTP_LINE + 1, HTTP1_NO);
+}
+
 int main(void)
 {
 	test_requests();
@@ -392,5 +416,6 @@ int main(void)
 	test_responses();
 	test_limits();
 	test_guess();
+	test_long_guess();
 	return tap_done();
 }
