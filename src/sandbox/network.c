@@ -176,9 +176,14 @@ static int open_counters(const char *dir, int *ret_fd, struct err *err)
 {
 	AUTO_FREE char *path = path_join(dir, COUNTERS_FILE);
 	AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int rc;
 
-	if (fd < 0 || ftruncate(fd, sizeof(struct counters)) < 0)
+	if (fd < 0)
 		return err_sys(err, errno, "make '%s'", path);
+	/* Not a hole: the gateway writes it as memory, which a full disk would end. */
+	rc = posix_fallocate(fd, 0, sizeof(struct counters));
+	if (rc != 0)
+		return err_sys(err, rc, "make '%s'", path);
 	*ret_fd = STEAL_FD(fd);
 	return 0;
 }
@@ -323,15 +328,26 @@ int network_serve(struct network *network, uv_loop_t *loop, const struct sandbox
 
 /* --- a new policy --- */
 
+/* A signal to us says nothing about the gateway. */
+static bool has_packet(int sock)
+{
+	struct pollfd ready = {.fd = sock, .events = POLLIN};
+	int count;
+
+	do {
+		count = poll(&ready, 1, POLICY_TIMEOUT_MS);
+	} while (count < 0 && errno == EINTR);
+	return count > 0;
+}
+
 /* Its answer may come behind the one to the first orders. */
 static int await_answer(struct network *network, struct err *err)
 {
-	struct pollfd ready = {.fd = network->sock, .events = POLLIN};
 	bool first = !network->answered;
 	int status;
 
 	for (int answers = first ? 2 : 1; answers > 0; answers--) {
-		if (poll(&ready, 1, POLICY_TIMEOUT_MS) <= 0) {
+		if (!has_packet(network->sock)) {
 			/* Nobody knows what is in force: let nothing be. */
 			kill(network->gateway.pid, SIGKILL);
 			return err_set(err, ERR_TIMEOUT, "the gateway does not answer");
