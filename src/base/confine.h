@@ -87,5 +87,6 @@ struct confine_spec {
 	size_t call_count;
 };
 
-/* For the confined process itself, once it runs: no program can be executed any more. */
-int confine_deny_exec(struct err *err);
+/* For the confined process itself, once it runs: no program can be executed any more, and no other
+ * process be signalled or limited. */
+int confine_to_self(struct err *err);

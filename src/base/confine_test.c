@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -234,20 +235,40 @@ static void check_keep_root(struct buf *out)
 	jail = before;
 }
 
-static void check_deny_exec(void)
+static int outcome_of(long rc)
+{
+	return rc < 0 ? errno : 0;
+}
+
+/* What it does as it leaves: the first step that is not as it should be. */
+static int act_on_others(void)
+{
+	struct rlimit limit;
+	pid_t other = getppid();
+
+	if (outcome_of(syscall(SYS_tgkill, other, other, 0)) != EPERM)
+		return 3;
+	if (outcome_of(prlimit(other, RLIMIT_CPU, NULL, &limit)) != EPERM)
+		return 4;
+	if (outcome_of(syscall(SYS_tgkill, getpid(), getpid(), 0)) != 0)
+		return 5;
+	return outcome_of(prlimit(0, RLIMIT_CPU, NULL, &limit)) == 0 ? 7 : 6;
+}
+
+static void check_to_self(void)
 {
 	struct err err = {0};
 	int status = -1;
 	pid_t pid;
 
-	TEST("a process can give up executing programs");
+	TEST("a process can give up executing programs, and acting on other processes");
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (confine_deny_exec(&err) < 0)
+		if (confine_to_self(&err) < 0)
 			_exit(1);
 		execl(BUSYBOX, BUSYBOX, "true", NULL);
-		_exit(errno == EPERM ? 7 : 2);
+		_exit(errno == EPERM ? act_on_others() : 2);
 	}
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
@@ -315,7 +336,7 @@ int main(void)
 	check_calls(&out);
 	check_notify(&out);
 	check_keep_root(&out);
-	check_deny_exec();
+	check_to_self();
 	check_refusals();
 	return tap_done();
 }

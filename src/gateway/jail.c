@@ -14,8 +14,10 @@
 #include "base/limits.h"
 
 #include <assert.h>
-#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
+
+enum { SOCKET_IOCTLS = 0x8900 }; /* all of linux/sockios.h */
 
 static const struct confine_path system_paths[] = {
 	/* the dynamic linker */
@@ -31,7 +33,11 @@ static const struct confine_call calls[] = {
 	CALL_EPERM("bind"),
 	CALL_INTERNET_SOCKETS,
 	CALL_EPERM("socketpair"),
-	{"ioctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, SIOCGSKNS},
+	/* By its sockets it could set up the sealed namespace, as its maker's user: devices and
+	 * routes by ioctl (SIOCGSKNS is one of them), tables of iptables by options. */
+	{"ioctl", CONFINE_EPERM, CONFINE_IF_FIELD, 1, 0xff00, SOCKET_IOCTLS},
+	{"setsockopt", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, IPPROTO_IP},
+	{"setsockopt", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, IPPROTO_IPV6},
 	/* it may not outlive its supervisor, nor become readable to others */
 	{"prctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 0, PR_SET_PDEATHSIG},
 #if !MATCHLOCK_SANITIZED

@@ -190,7 +190,7 @@ static void on_packet(uv_poll_t *poll, int status, int events)
 
 static int serve(struct process *process, struct err *err)
 {
-	if (begin(process, err) < 0 || confine_deny_exec(err) < 0) {
+	if (begin(process, err) < 0 || confine_to_self(err) < 0) {
 		struct err lost;
 
 		(void)orders_send(process->sock, ORDERS_FAILED, err->msg, NULL, 0, &lost);

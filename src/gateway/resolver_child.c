@@ -83,7 +83,7 @@ int resolver_child_run(int sock, struct err *err)
 	/* No other process of the user's looks into this one. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(err, errno, "resolver");
-	if (confine_deny_exec(err) < 0)
+	if (confine_to_self(err) < 0)
 		return -1;
 	host_lookup_begin();
 	if (start_threads(&sock, err) < 0)

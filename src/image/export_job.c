@@ -52,7 +52,7 @@ int export_job(void)
 {
 	json_t *job = NULL;
 	struct err err;
-	int result = confine_deny_exec(&err);
+	int result = confine_to_self(&err);
 
 	signal(SIGPIPE, SIG_IGN);
 	if (result == 0)

@@ -71,7 +71,7 @@ static int run(struct blobs *blobs, struct pulled *pulled, struct err *err)
 	pthread_t listener;
 	int errnum;
 
-	if (confine_deny_exec(err) < 0 || receive_job(&job, err) < 0)
+	if (confine_to_self(err) < 0 || receive_job(&job, err) < 0)
 		return -1;
 	errnum = pthread_create(&listener, NULL, wait_for_end, blobs);
 	if (errnum != 0)

@@ -82,6 +82,12 @@ static char **environment(void)
 	return env;
 }
 
+/* A terminal can be read, and be made to do things, by whoever has taken over one of them. */
+static int complaints_fd(void)
+{
+	return isatty(STDERR_FILENO) && !getenv("MATCHLOCK_LOG") ? -1 : STDERR_FILENO;
+}
+
 /* This very program as `role`, with one end of a new pair as its descriptor 3. */
 static int start_role(struct proc_spec *spec, const char *program, const char *role,
 		      struct proc *ret_proc, int *ret_sock, struct err *err)
@@ -99,7 +105,7 @@ static int start_role(struct proc_spec *spec, const char *program, const char *r
 	strv_add(&args, role);
 	spec->argv = args;
 	spec->env = env;
-	spec->stderr_fd = STDERR_FILENO;
+	spec->stderr_fd = complaints_fd();
 	spec->fds = &theirs;
 	spec->fd_count = 1;
 	spec->new_session = true;
