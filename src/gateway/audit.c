@@ -167,13 +167,25 @@ static bool pay(struct audit *audit)
 	return true;
 }
 
+/* Is there room in the file?  Somebody may have cut it since. */
+static bool has_room(struct audit *audit)
+{
+	struct stat st;
+
+	if (audit->size < LIMIT_AUDIT_BYTES)
+		return true;
+	if (fstat(audit->fd, &st) == 0)
+		audit->size = (uint64_t)st.st_size;
+	return audit->size < LIMIT_AUDIT_BYTES;
+}
+
 bool audit_write(struct audit *audit, const struct audit_event *event)
 {
 	json_t *json;
 	char *text;
 	size_t len;
 
-	if (!pay(audit) || audit->size >= LIMIT_AUDIT_BYTES)
+	if (!pay(audit) || !has_room(audit))
 		return false;
 	json = line_of(audit, event);
 	text = json_dumps(json, JSON_COMPACT);

@@ -82,7 +82,8 @@ int orders_receive(int sock, enum orders_type *ret_type, char ret_reason[ORDERS_
 		return err_set(err, ERR_PROTOCOL, "gateway: packet of type %d", packet[0]);
 	}
 	*ret_type = (enum orders_type)packet[0];
-	memcpy(ret_reason, packet + 1, (size_t)len - 1);
+	for (ssize_t i = 1; i < len; i++) /* it is shown on a terminal */
+		ret_reason[i - 1] = packet[i] >= ' ' && packet[i] < 0x7f ? packet[i] : '?';
 	ret_reason[len - 1] = '\0';
 	return 1;
 }
