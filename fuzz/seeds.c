@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "wire/agent.h"
+#include "wire/allow_list.h"
 #include "wire/control.h"
 #include "wire/mux.h"
 
@@ -128,6 +129,9 @@ static void control_seeds(void)
 	control_seed("exec", &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_EXEC}});
 	control_seed("forward",
 		     &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_FORWARD}});
+	control_seed("allow-list",
+		     &(struct control_packet){CONTROL_REQUEST, {.kind = CONTROL_ALLOW_LIST}});
+	control_seed("answer", &(struct control_packet){.type = CONTROL_ANSWER});
 	control_seed("listen", &(struct control_packet){CONTROL_LISTEN, {.guest_port = 8080}});
 	control_seed("note", &(struct control_packet){CONTROL_NOTE, {.failed = {1, (char *)"no"}}});
 	control_seed("signal", &(struct control_packet){CONTROL_SIGNAL, {.signal = 10}});
@@ -135,6 +139,21 @@ static void control_seeds(void)
 	control_seed("failed", &(struct control_packet){CONTROL_FAILED,
 							{.failed = {127, (char *)"not found"}}});
 	control_seed("exited", &(struct control_packet){CONTROL_EXITED, {.exit_code = 137}});
+}
+
+static void allow_list_seeds(void)
+{
+	static char *hosts[] = {(char *)"a.test", (char *)"*.b.test:22", NULL};
+	const struct allow_list_request request = {ALLOW_LIST_ADD, hosts};
+	const struct allow_list_answer answer = {.changed = hosts,
+						 .policy = {.listed = true, .allow_hosts = hosts}};
+	AUTO_BUF struct buf message = BUF_INIT(1024);
+
+	allow_list_request_pack(&message, &request);
+	put("allow_list", "request", 0, (struct view){message.ptr, message.len});
+	buf_clear(&message);
+	allow_list_answer_pack(&message, &answer);
+	put("allow_list", "answer", 1, (struct view){message.ptr, message.len});
 }
 
 static void ignore(void *ctx)
@@ -227,6 +246,7 @@ int main(int argc, char **argv)
 	corpus = argv[1];
 	agent_seeds();
 	control_seeds();
+	allow_list_seeds();
 	mux_host_seed("host", 0xfe, 2);
 	mux_host_seed("host-in-pieces", 2 + 4 * 6, 2);
 	mux_host_seed("host-refused", 0xfe, 0);
