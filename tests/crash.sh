@@ -28,7 +28,7 @@ within() {
 # Processes of this test's sandboxes and builders, without those of the one beside.
 processes() {
 	local pid
-	for pid in $(pgrep qemu-system; pgrep -f "^$ml (run|template|__supervise)"); do
+	for pid in $(pgrep qemu-system; pgrep -f "^$ml (run|template|__)"); do
 		case " $beside " in *" $pid "*) continue ;; esac
 		case $(readlink "/proc/$pid/exe" "/proc/$pid/fd/"* 2>/dev/null) in
 		*"$home/"* | *"$ml"*) echo "$pid" ;;
@@ -156,7 +156,7 @@ cp -a "$templates" "$work/templates"
 neighbour=$(ml run -d --name beside --image matchlock/base)
 like "$neighbour" "vm-????????" "a sandbox beside"
 beside=$(ml get beside | jq -r .pid)
-beside="$beside $(as_user sqlite3 "$state/state.db" "SELECT vmm_pid FROM vm_owner")"
+beside="$beside $(pgrep -d ' ' -P "$beside")" # its VM, gateway and resolver
 
 # --- each step ---
 walked=0
