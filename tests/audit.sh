@@ -96,6 +96,17 @@ like "$(ml log audited)" "*# This policy would have been enough:
 allow-host www.allowed.org*" "... in the log of a detached one"
 ml rm audited >/dev/null
 
+# --- an address that the host gets meanwhile ---
+start --name later -- sh -c 'echo up; exec sleep 1000'
+ip address add 93.184.217.77/32 dev lo
+ml exec later -- nc 93.184.217.77 80 </dev/null
+ip address del 93.184.217.77/32 dev lo
+is "$(ml audit --json later | jq -r '"\(.host):\(.port) \(.verdict) \(.reason)"')" \
+	"93.184.217.77:80 deny 93.184.217.77 is an address of this host" \
+	"an address that the host has got since is not reached"
+ml stop later >/dev/null
+wait "$job"
+
 # --- no network ---
 ml run -d --name none --no-network --image matchlock/base >/dev/null
 like "$(ml audit none 2>&1)" "VM vm-???????? has no network" "a sandbox without a network"

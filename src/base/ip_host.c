@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The host's own addresses: see ip_host.h. */
+/* The host's own addresses: see ip_host.h.  The kernel tells of each change by netlink. */
 #include "base/ip_host.h"
 
 #include "base/alloc.h"
@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 static void auto_ifaddrs(struct ifaddrs **list)
 {
@@ -37,4 +39,28 @@ int ip_host_list(struct ip **ret_ips, size_t *ret_count, struct err *err)
 	*ret_ips = STEAL(ips);
 	*ret_count = count;
 	return 0;
+}
+
+int ip_host_watch(int *ret_fd, struct err *err)
+{
+	const struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
+					   .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
+	AUTO_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&groups, sizeof(groups)) < 0)
+		return err_sys(err, errno, "watch the addresses of this host");
+	*ret_fd = STEAL_FD(fd);
+	return 0;
+}
+
+/* What was said does not matter: who is told lists them anew.  Nor that some of it was lost. */
+void ip_host_seen(int fd)
+{
+	char message[8192];
+
+	ssize_t len;
+
+	do {
+		len = recv(fd, message, sizeof(message), 0);
+	} while (len > 0 || (len < 0 && (errno == EINTR || errno == ENOBUFS)));
 }

@@ -43,10 +43,12 @@ struct network {
 	struct net net;
 	struct proc gateway, resolver;
 	int sock;	      /* to the gateway */
-	struct orders orders; /* what each of them says, without policy and proxy */
+	struct orders orders; /* what each of them says, without the proxy */
+	int addresses_fd;     /* of base/ip_host.h */
 	struct network_owner owner;
 	uv_poll_t gateway_poll, resolver_poll; /* of the socket; of the process */
-	unsigned handles;		       /* that libuv holds */
+	uv_poll_t addresses_poll;
+	unsigned handles; /* that libuv holds */
 	bool answered, told;
 };
 
@@ -56,7 +58,7 @@ int network_open(unsigned mtu, struct network **ret_network, struct err *err)
 
 	network->net = (struct net)NET_INIT;
 	network->gateway = network->resolver = (struct proc)PROC_INIT;
-	network->sock = -1;
+	network->sock = network->addresses_fd = -1;
 	if (net_open(mtu, &network->net, err) < 0) {
 		free(network);
 		return -1;
@@ -197,6 +199,7 @@ static int open_counters(const char *dir, int *ret_fd, struct err *err)
 static void fill_orders(struct orders *orders, const struct sandbox_spec *spec, const char *id)
 {
 	orders->id = xstrdup(id);
+	orders->policy = policy_spec_copy(&spec->policy);
 	orders->add_hosts = strv_copy(spec->add_hosts);
 	orders->no_proxy = xstrdup(spec->no_proxy ? spec->no_proxy : "");
 }
@@ -212,7 +215,6 @@ static int send_orders(struct network *network, const struct sandbox_spec *spec,
 	    list_host_ips(&network->orders.host_ips, err) < 0)
 		return -1;
 	orders = network->orders; /* and what is borrowed for the moment */
-	orders.policy = spec->policy;
 	orders.proxy = spec->upstream_proxy;
 	if (seal_orders(&orders, &text, err) < 0)
 		return -1;
@@ -236,6 +238,7 @@ static void tell_ended(struct network *network, const struct err *why)
 	network->told = true;
 	uv_poll_stop(&network->gateway_poll);
 	uv_poll_stop(&network->resolver_poll);
+	uv_poll_stop(&network->addresses_poll);
 	network->owner.ended(network->owner.ctx, &reason);
 }
 
@@ -295,6 +298,8 @@ static void on_resolver(uv_poll_t *poll, int status, int events)
 	process_gone(network, "resolver", &network->resolver);
 }
 
+static void on_addresses(uv_poll_t *poll, int status, int events);
+
 static int watch(struct network *network, uv_loop_t *loop, struct err *err)
 {
 	struct {
@@ -304,6 +309,7 @@ static int watch(struct network *network, uv_loop_t *loop, struct err *err)
 	} const watched[] = {
 		{&network->gateway_poll, network->sock, on_gateway},
 		{&network->resolver_poll, network->resolver.pidfd, on_resolver},
+		{&network->addresses_poll, network->addresses_fd, on_addresses},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
@@ -325,7 +331,8 @@ int network_serve(struct network *network, uv_loop_t *loop, const struct sandbox
 
 	network->owner = *owner;
 	fill_orders(&network->orders, spec, id);
-	if (path_program(&program, err) < 0 || start_gateway(network, program, err) < 0 ||
+	if (path_program(&program, err) < 0 || ip_host_watch(&network->addresses_fd, err) < 0 ||
+	    start_gateway(network, program, err) < 0 ||
 	    start_resolver(network, program, &resolver_sock, err) < 0 ||
 	    send_orders(network, spec, dir, resolver_sock, err) < 0)
 		return -1;
@@ -367,7 +374,7 @@ static int await_answer(struct network *network, struct err *err)
 	return 0;
 }
 
-int network_set_policy(struct network *network, const struct policy_spec *policy, struct err *err)
+static int put_in_force(struct network *network, const struct policy_spec *policy, struct err *err)
 {
 	struct orders orders = network->orders;
 	AUTO_FD int text = -1;
@@ -377,6 +384,36 @@ int network_set_policy(struct network *network, const struct policy_spec *policy
 	    orders_send(network->sock, ORDERS_POLICY, "", &text, 1, err) < 0)
 		return -1;
 	return await_answer(network, err);
+}
+
+int network_set_policy(struct network *network, const struct policy_spec *policy, struct err *err)
+{
+	if (put_in_force(network, policy, err) < 0)
+		return -1;
+	policy_spec_done(&network->orders.policy);
+	network->orders.policy = policy_spec_copy(policy);
+	return 0;
+}
+
+/* No guest reaches the host by an address that it has got since.  If they cannot be told, those
+ * that were known stay closed. */
+static void on_addresses(uv_poll_t *poll, int status, int events)
+{
+	struct network *network = poll->data;
+	AUTO(auto_strv) char **ips = NULL;
+	struct err err;
+
+	(void)status;
+	(void)events;
+	ip_host_seen(network->addresses_fd);
+	if (list_host_ips(&ips, &err) < 0) {
+		log_warn("network", "%s", err.msg);
+		return;
+	}
+	strv_free(network->orders.host_ips);
+	network->orders.host_ips = STEAL(ips);
+	if (put_in_force(network, &network->orders.policy, &err) < 0)
+		log_warn("network", "%s", err.msg);
 }
 
 /* --- the end --- */
@@ -413,8 +450,12 @@ void network_close(struct network *network)
 		uv_close((uv_handle_t *)&network->gateway_poll, on_closed);
 	if (handles > 1)
 		uv_close((uv_handle_t *)&network->resolver_poll, on_closed);
+	if (handles > 2)
+		uv_close((uv_handle_t *)&network->addresses_poll, on_closed);
 	end_gateway(network);
 	proc_kill(&network->resolver);
+	if (network->addresses_fd >= 0)
+		close(network->addresses_fd);
 	net_close(&network->net);
 	orders_done(&network->orders);
 	if (handles == 0)
