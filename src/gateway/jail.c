@@ -14,10 +14,12 @@
 #include "base/limits.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
 
-enum { SOCKET_IOCTLS = 0x8900 }; /* all of linux/sockios.h */
+/* Whole groups of numbers: linux/sockios.h; FS_IOC_UNRESVSP and the like. */
+enum { SOCKET_IOCTLS = 0x8900, FILE_IOCTLS = 'X' << 8 };
 
 static const struct confine_path system_paths[] = {
 	/* the dynamic linker */
@@ -38,6 +40,11 @@ static const struct confine_call calls[] = {
 	{"ioctl", CONFINE_EPERM, CONFINE_IF_FIELD, 1, 0xff00, SOCKET_IOCTLS},
 	{"setsockopt", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, IPPROTO_IP},
 	{"setsockopt", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, IPPROTO_IPV6},
+	/* The audit is only ever added to: no cutting, no holes, no end of O_APPEND. */
+	CALL_EPERM("ftruncate"),
+	CALL_EPERM("fallocate"),
+	{"ioctl", CONFINE_EPERM, CONFINE_IF_FIELD, 1, 0xff00, FILE_IOCTLS},
+	{"fcntl", CONFINE_EPERM, CONFINE_IF_EQUAL, 1, F_SETFL},
 	/* it may not outlive its supervisor, nor become readable to others */
 	{"prctl", CONFINE_EPERM, CONFINE_IF_EQUAL, 0, PR_SET_PDEATHSIG},
 #if !MATCHLOCK_SANITIZED

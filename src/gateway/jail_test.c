@@ -72,6 +72,23 @@ static void use_socket(void)
 	tell("the socket's namespace", ioctl(fd, SIOCGSKNS));
 }
 
+/* As the audit is open: for nothing but more lines. */
+static void use_file(void)
+{
+	const struct {
+		int16_t type, whence;
+		int64_t start, len;
+		int32_t spare[6];
+	} all = {.len = 1};
+	AUTO_FD int fd = memfd_create("audit", MFD_CLOEXEC);
+
+	tell("append", fcntl(fd, F_GETFL) < 0 ? -1 : write(fd, "x", 1));
+	tell("cut", ftruncate(fd, 0));
+	tell("make a hole", fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1));
+	tell("... by ioctl", ioctl(fd, _IOW('X', 43, all), &all)); /* FS_IOC_UNRESVSP64 */
+	tell("write in the middle", fcntl(fd, F_SETFL, 0));
+}
+
 static void use_processes(void)
 {
 	struct rlimit limit;
@@ -100,6 +117,7 @@ static ML_NORETURN void inside(void)
 	tell("raw", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
 	tell("io_uring", syscall(SYS_io_uring_setup, 1, NULL));
 	use_socket();
+	use_file();
 	tell("read passwd", open("/etc/passwd", O_RDONLY | O_CLOEXEC));
 	tell("read itself", open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
 	tell("write /tmp", open("/tmp/matchlock-mine", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -120,6 +138,11 @@ static const char want[] = "connect ECONNREFUSED\n"
 			   "iptables EPERM\n"
 			   "see a device EPERM\n"
 			   "the socket's namespace EPERM\n"
+			   "append ok\n"
+			   "cut EPERM\n"
+			   "make a hole EPERM\n"
+			   "... by ioctl EPERM\n"
+			   "write in the middle EPERM\n"
 			   "read passwd EACCES\n"
 			   "read itself EACCES\n"
 			   "write /tmp EACCES\n"

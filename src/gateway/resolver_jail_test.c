@@ -103,8 +103,7 @@ static ML_NORETURN void inside(void)
 	tell("chmod", syscall(SYS_fchmodat, AT_FDCWD, "/tmp", 0777));
 	tell("fork", syscall(SYS_fork));
 	tell("kill the parent", kill(getppid(), 0));
-	tell("execute",
-	     confine_to_self(&(struct err){0}) < 0 ? -1 : execl("/bin/true", "", NULL));
+	tell("execute", confine_to_self(&(struct err){0}) < 0 ? -1 : execl("/bin/true", "", NULL));
 	_exit(0); /* a sanitizer that looks for leaks would have to fork */
 }
 
