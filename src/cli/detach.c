@@ -82,10 +82,24 @@ static int read_answer(int fd, struct proc *supervisor, struct err *err)
 	return 0;
 }
 
+/* Options may hold the password of a proxy. */
+static int seal_handover(const struct run_options *options, const struct image *image, int *ret_fd,
+			 struct err *err)
+{
+	AUTO_BUF struct buf bytes = BUF_INIT(RUN_HANDOVER_BYTES);
+	int status;
+
+	run_handover_pack(&bytes, options, image->layers, &image->config);
+	status = buf_check(&bytes, "the sandbox's options", err);
+	if (status == 0)
+		status = sealed_new("run", (struct view){bytes.ptr, bytes.len}, ret_fd, err);
+	explicit_bzero(bytes.ptr, bytes.len);
+	return status;
+}
+
 int detach(const struct run_options *options, const int *listeners, const struct image *image,
 	   struct err *err)
 {
-	AUTO_BUF struct buf handover = BUF_INIT(RUN_HANDOVER_BYTES);
 	AUTO_FREE int *fds = xcalloc(2 + options->port_count, sizeof(*fds));
 	struct proc supervisor = PROC_INIT;
 	AUTO_FD int handover_fd = -1;
@@ -93,10 +107,7 @@ int detach(const struct run_options *options, const int *listeners, const struct
 	AUTO_FD int theirs = -1;
 	int pair[2], status;
 
-	run_handover_pack(&handover, options, image->layers, &image->config);
-	if (buf_check(&handover, "the sandbox's options", err) < 0 ||
-	    sealed_new("run", (struct view){handover.ptr, handover.len}, &handover_fd, err) < 0 ||
-	    fd_socketpair(pair, err) < 0)
+	if (seal_handover(options, image, &handover_fd, err) < 0 || fd_socketpair(pair, err) < 0)
 		return -1;
 	ours = pair[0];
 	theirs = pair[1];
@@ -154,6 +165,7 @@ int cmd_supervise(struct cli *cli, int argc ML_UNUSED, char **argv ML_UNUSED, st
 		return err_sys(err, errno, "protect descriptors");
 	close(HANDOVER_FD);
 	status = run_handover_unpack((struct view){bytes.ptr, bytes.len}, &handover, err);
+	explicit_bzero(bytes.ptr, bytes.len);
 	buf_done(&bytes);
 	job.layers = handover.layers;
 	job.listeners = listeners = xcalloc(handover.options.port_count, sizeof(*listeners));
