@@ -12,7 +12,11 @@
 #include <string.h>
 
 enum {
+	RECORD_CHANGE_CIPHER = 20,
+	RECORD_ALERT = 21,
 	RECORD_HANDSHAKE = 22,
+	VERSION_MAJOR = 3,
+	VERSION_MAJOR_TAKEN = 15, /* up to this one, by careless servers */
 	RECORD_CONTENT_MAX = 16384,
 	CLIENT_HELLO = 1,
 	MESSAGE_HEADER = 4,
@@ -39,6 +43,12 @@ static enum tls_hello_verdict bad(struct tls_hello *hello, const char *reason)
 {
 	hello->reason = reason;
 	return TLS_HELLO_BAD;
+}
+
+/* What is wrong with TLS is another protocol when its version was none of TLS. */
+static enum tls_hello_verdict not_tls(struct tls_hello *hello, const char *reason)
+{
+	return hello->record[1] == VERSION_MAJOR ? bad(hello, reason) : TLS_HELLO_NOT_TLS;
 }
 
 /* RFC 6066, 3: one name, of the one type that there is; no address, no dot at the end.  NULL or
@@ -155,7 +165,9 @@ static enum tls_hello_verdict read_message(struct tls_hello *hello)
 	size_t size;
 
 	if (be_read(&in, 1) != CLIENT_HELLO)
-		return bad(hello, "a handshake that does not begin with a ClientHello");
+		return not_tls(hello, "a handshake that does not begin with a ClientHello");
+	if (hello->record[1] != VERSION_MAJOR)
+		return bad(hello, "a record of a version that there is not");
 	if (hello->message.len < MESSAGE_HEADER)
 		return TLS_HELLO_MORE;
 	size = be_read(&in, 3);
@@ -167,19 +179,37 @@ static enum tls_hello_verdict read_message(struct tls_hello *hello)
 	return read_hello(hello, body);
 }
 
+/* Could it be a record to any server, as far as it has come?  Careless ones look at hardly anything
+ * of the first one's version, and skip an alert (Go's do both). */
+static bool is_record(const struct tls_hello *hello)
+{
+	const uint8_t *header = hello->record;
+
+	if (hello->message.len > 0)
+		return header[0] == RECORD_HANDSHAKE &&
+		       (hello->record_len == 1 || header[1] == VERSION_MAJOR);
+	return header[0] >= RECORD_CHANGE_CIPHER && header[0] <= RECORD_HANDSHAKE &&
+	       (hello->record_len == 1 || header[1] <= VERSION_MAJOR_TAKEN);
+}
+
 /* The header of a record, as far as it has come. */
 static enum tls_hello_verdict read_record(struct tls_hello *hello)
 {
+	static const size_t skipped[] = {[RECORD_CHANGE_CIPHER] = 1, [RECORD_ALERT] = 2};
 	const uint8_t *header = hello->record;
-	bool first = hello->message.len == 0;
+	size_t size = (size_t)header[3] << 8 | header[4];
 
-	if (header[0] != RECORD_HANDSHAKE || (hello->record_len > 1 && header[1] != 3))
-		return first ? TLS_HELLO_NOT_TLS : bad(hello, "a ClientHello that breaks off");
+	if (!is_record(hello))
+		return hello->message.len == 0 ? TLS_HELLO_NOT_TLS
+					       : bad(hello, "a ClientHello that breaks off");
 	if (hello->record_len < sizeof(hello->record))
 		return TLS_HELLO_MORE;
-	hello->left = (size_t)header[3] << 8 | header[4];
-	if (hello->left == 0 || hello->left > RECORD_CONTENT_MAX)
-		return bad(hello, "a record of an impossible size");
+	if (header[0] != RECORD_HANDSHAKE)
+		return size == skipped[header[0]] ? bad(hello, "a record before the ClientHello")
+						  : TLS_HELLO_NOT_TLS;
+	if (size == 0 || size > RECORD_CONTENT_MAX)
+		return not_tls(hello, "a record of an impossible size");
+	hello->left = size;
 	return TLS_HELLO_MORE;
 }
 

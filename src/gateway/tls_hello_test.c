@@ -115,10 +115,27 @@ static void test_not_tls(void)
 	check(VIEW_LIT(""), "more  0 0");
 	check(VIEW_LIT("GET / HTTP/1.1\r\n"), "not TLS  0 0");
 	check(VIEW_LIT("SSH-2.0-x\r\n"), "not TLS  0 0");
-	check(VIEW_LIT("\x16\2\0"), "not TLS  0 0");
+	check(VIEW_LIT("\x16\x10\0"), "not TLS  0 0");
+	check(VIEW_LIT("\x16\1\0\0\0"), "not TLS  0 0");
+	check(VIEW_LIT("\x16\1\0\0\1\2"), "not TLS  0 0");
+	check(VIEW_LIT("\x13\3\1\0\2"), "not TLS  0 0");
+	check(VIEW_LIT("\x17\3\1\0\2"), "not TLS  0 0");
+	check(VIEW_LIT("\x15\3\1\0\1"), "not TLS  0 0");
+	check(VIEW_LIT("\x15\x10"), "not TLS  0 0");
 	check(VIEW_LIT("\x80\x2e\1\3\1"), "not TLS  0 0");
 	check(VIEW_LIT("\x16"), "more  0 0");
-	check(VIEW_LIT("\x15\3\1\0\2"), "not TLS  0 0");
+	check(VIEW_LIT("\x15\3\1\0"), "more  0 0");
+}
+
+/* Go's TLS takes each of these, and then the name of the ClientHello behind or in it. */
+static void test_careless(void)
+{
+	TEST("what only a careless server takes for the beginning of TLS");
+	check(VIEW_LIT("\x15\3\1\0\2\1\x5a"), "bad: a record before the ClientHello");
+	check(VIEW_LIT("\x15\2\1\0\2\1\x5a"), "bad: a record before the ClientHello");
+	check(VIEW_LIT("\x14\3\3\0\1\1"), "bad: a record before the ClientHello");
+	check(VIEW_LIT("\x16\2\1\0\x7f\1"), "bad: a record of a version that there is not");
+	check(VIEW_LIT("\x16\0\0\0\x7f\1"), "bad: a record of a version that there is not");
 }
 
 static void test_records(void)
@@ -223,6 +240,7 @@ int main(int argc, char **argv)
 {
 	test_real(argc > 1 ? argv[1] : ".");
 	test_not_tls();
+	test_careless();
 	test_records();
 	test_names();
 	test_others();
