@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What SIGKILL of a supervisor, of a VM or of a template's builder leaves at each step of its life
-# (MATCHLOCK_FAULT, src/base/fault.h): the sandbox shows as crashed with the reason, its processes
-# are gone within two seconds, `rm`, `prune` and `gc` clear all, and the sandbox beside it goes on.
+# What SIGKILL of a supervisor, of its VM, gateway or resolver, or of a template's builder leaves at
+# each step of its life (MATCHLOCK_FAULT, src/base/fault.h): the sandbox shows as crashed with the
+# reason, its processes are gone within two seconds, `rm`, `prune` and `gc` clear all, and the
+# sandbox beside it goes on.
 # Each step once, from an image's template, a generic one and cold in turn; with MATCHLOCK_SOAK=1
 # 200 steps.  Then disks that are full, a database that others hold, a clock that jumps.
 . "$(dirname "$0")/lib/tap.sh"
@@ -94,7 +95,7 @@ walk() {
 	wait "$job" || code=$?
 	within 2 no_processes || bad "processes: $(processes)"
 	case $fault in
-	*:vmm) [ "$code" -le 1 ] || bad "exit $code: $(cat "$work/err")" ;;
+	*:*) [ "$code" -le 1 ] || bad "exit $code: $(cat "$work/err")" ;;
 	*) [ "$code" -eq 137 ] || bad "exit $code: $(cat "$work/err")" ;;
 	esac
 	id=$(row .id)
@@ -125,6 +126,7 @@ walk_all() {
 		case $reason in
 		owner) reason=$killed ;;
 		vm) reason=$vm ;;
+		gateway | resolver) reason="the sandbox's $reason ended: killed by signal 9" ;;
 		*) reason= ;;
 		esac
 		walk "$fault" "$level" "$rm" "$status" "$reason"
@@ -141,6 +143,12 @@ walk_all() {
 		vmm-known:vmm false crashed vm
 		running false crashed owner
 		running:vmm false crashed vm
+		gateway-started true crashed owner
+		gateway-started:gateway false crashed gateway
+		gateway-started:resolver false crashed resolver
+		running:gateway false crashed gateway
+		running:resolver false crashed resolver
+		stopping:gateway false stopped -
 		stopping true crashed owner
 		stopping:vmm false crashed vm
 		stopping false crashed owner
@@ -160,7 +168,7 @@ beside="$beside $(pgrep -d ' ' -P "$beside")" # its VM, gateway and resolver
 
 # --- each step ---
 walked=0
-wanted=17
+wanted=23
 [ -z "${MATCHLOCK_SOAK:-}" ] || wanted=200
 level=image
 while [ "$walked" -lt "$wanted" ]; do

@@ -74,6 +74,12 @@ int network_tap_fd(const struct network *network)
 
 /* --- the two processes --- */
 
+void network_pids(const struct network *network, pid_t *ret_gateway, pid_t *ret_resolver)
+{
+	*ret_gateway = network->gateway.pid;
+	*ret_resolver = network->resolver.pid;
+}
+
 static char **environment(void)
 {
 	const char *log = getenv("MATCHLOCK_LOG");
@@ -283,7 +289,8 @@ static void on_gateway(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	answer = take_answer(network, &err);
-	if (answer == 0)
+	/* A packet of ours that it has not read makes its end a reset. */
+	if (answer == 0 || (answer < 0 && err.code == ERR_IO))
 		process_gone(network, "gateway", &network->gateway);
 	else if (answer < 0)
 		tell_ended(network, &err);

@@ -23,6 +23,9 @@ struct network_owner {
 /* Makes the sealed namespace.  ERR_UNAVAILABLE names what the host lacks and the remedy. */
 int network_open(unsigned mtu, struct network **ret_network, struct err *err);
 
+/* The processes; 0: not started. */
+void network_pids(const struct network *network, pid_t *ret_gateway, pid_t *ret_resolver);
+
 /* For the VMM; borrowed. */
 int network_tap_fd(const struct network *network);
 

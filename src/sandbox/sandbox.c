@@ -58,7 +58,13 @@ void sandbox_set_phase(struct sandbox *sandbox, enum phase phase, const char *er
 
 void sandbox_fault_point(const struct sandbox *sandbox, const char *name)
 {
-	fault_point(name, sandbox->machine ? machine_pid(sandbox->machine) : 0);
+	struct fault_victims others = {0};
+
+	if (sandbox->machine)
+		others.vmm = machine_pid(sandbox->machine);
+	if (sandbox->network)
+		network_pids(sandbox->network, &others.gateway, &others.resolver);
+	fault_point(name, &others);
 }
 
 static void set_cleanup(struct sandbox *sandbox, const char *step, const struct err *failed)

@@ -97,7 +97,7 @@ int template_draft_begin(const char *cache_home, const char *key, unsigned wait_
 	draft->dir_fd = open(draft->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (draft->dir_fd < 0)
 		return err_sys(err, errno, "open '%s'", draft->path);
-	fault_point("template-draft", 0);
+	fault_point("template-draft", &(struct fault_victims){0});
 	*ret_draft = STEAL(draft);
 	return 0;
 }
@@ -150,10 +150,10 @@ int template_draft_commit(struct template_draft *draft, const struct template_ab
 		return -1;
 	if (fsync(draft->dir_fd) < 0)
 		return err_sys(err, errno, "write out '%s'", draft->path);
-	fault_point("template-written", 0);
+	fault_point("template-written", &(struct fault_victims){0});
 	if (rename(draft->path, draft->final_path) < 0)
 		return err_sys(err, errno, "name the template '%s'", draft->final_path);
-	fault_point("template-named", 0);
+	fault_point("template-named", &(struct fault_victims){0});
 	draft->committed = true;
 	return 0;
 }

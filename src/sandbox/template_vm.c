@@ -85,7 +85,7 @@ int template_vm_start(const struct vmm_ops *vmm, const struct vm_spec *spec,
 	vm->deadline.data = vm;
 	if (machine_start(&vm->loop, vmm, spec, NULL, &owner, &vm->machine, err) < 0)
 		return -1;
-	fault_point("template-vm", machine_pid(vm->machine));
+	fault_point("template-vm", &(struct fault_victims){.vmm = machine_pid(vm->machine)});
 	*ret_vm = STEAL(vm);
 	return 0;
 }
@@ -262,9 +262,9 @@ static void await_rest(struct template_vm *vm)
 int template_vm_save(struct template_vm *vm, int state_fd, struct err *err)
 {
 	await_rest(vm);
-	fault_point("template-rest", machine_pid(vm->machine));
+	fault_point("template-rest", &(struct fault_victims){.vmm = machine_pid(vm->machine)});
 	if (machine_save(vm->machine, state_fd, SAVE_TIMEOUT_MS, err) < 0)
 		return -1;
-	fault_point("template-saved", 0);
+	fault_point("template-saved", &(struct fault_victims){0});
 	return 0;
 }
