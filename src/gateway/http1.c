@@ -244,14 +244,35 @@ static bool names_version(struct view line)
 	return false;
 }
 
-/* A token and a blank. */
+static struct view next_word(struct view *rest)
+{
+	struct view word;
+
+	while (rest->len > 0 && strchr(" \t\r", rest->ptr[0])) {
+		rest->ptr++;
+		rest->len--;
+	}
+	word = (struct view){rest->ptr, 0};
+	while (rest->len > 0 && !strchr(" \t\r", rest->ptr[0])) {
+		rest->ptr++;
+		rest->len--;
+		word.len++;
+	}
+	return word;
+}
+
 static bool begins_like_request(struct view line)
 {
-	struct view method = {line.ptr, 0};
+	return http1_is_token(next_word(&line)) && line.len > 0;
+}
 
-	while (method.len < line.len && !strchr(" \t", line.ptr[method.len]))
-		method.len++;
-	return method.len < line.len && http1_is_token(method);
+/* "GET http://host/" and no more: HTTP/0.9, in which nginx finds a host. */
+static bool is_old_request(struct view line)
+{
+	struct view method = next_word(&line), target = next_word(&line);
+
+	return http1_is_token(method) && memmem(target.ptr, target.len, "://", 3) &&
+	       next_word(&line).len == 0;
 }
 
 /* Careless servers skip empty lines, take LF for an end and any blank for a separator; all of them
@@ -272,7 +293,9 @@ enum http1_guess http1_guess(struct view bytes)
 		return HTTP1_NO;
 	if (names_version(line))
 		return HTTP1_YES;
-	if (line.len <= LIMIT_HTTP_LINE)
-		return line.len < size ? HTTP1_NO : HTTP1_UNSURE;
-	return begins_like_request(line) ? HTTP1_YES : HTTP1_NO;
+	if (line.len > LIMIT_HTTP_LINE)
+		return begins_like_request(line) ? HTTP1_YES : HTTP1_NO;
+	if (line.len == size)
+		return HTTP1_UNSURE;
+	return is_old_request(line) ? HTTP1_YES : HTTP1_NO;
 }

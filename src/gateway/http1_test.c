@@ -376,6 +376,12 @@ static void test_guess(void)
 	CHECK(http1_guess(VIEW_LIT("GET / HTTP/")) == HTTP1_YES);
 	CHECK(http1_guess(VIEW_LIT("\r\n\n get\t/ http/1")) == HTTP1_YES);
 	CHECK(http1_guess(VIEW_LIT("PRI * HTTP/2.0\r\n")) == HTTP1_YES);
+	CHECK(http1_guess(VIEW_LIT("GET http://a.test/ \r\n")) == HTTP1_YES);
+	CHECK(http1_guess(VIEW_LIT("GET\tx://a.test/\n")) == HTTP1_YES);
+	CHECK(http1_guess(VIEW_LIT("GET http://a.test/")) == HTTP1_UNSURE);
+	CHECK(http1_guess(VIEW_LIT("GET /\r\n")) == HTTP1_NO);
+	CHECK(http1_guess(VIEW_LIT("OPTIONS rtsp://a.test/ RTSP/1.0\r\n")) == HTTP1_NO);
+	CHECK(http1_guess(VIEW_LIT("\r\n")) == HTTP1_UNSURE);
 	CHECK(http1_guess(VIEW_LIT("SSH-2.0-x\r\n")) == HTTP1_NO);
 	CHECK(http1_guess(VIEW_LIT("EHLO a\r\nGET / HTTP/1.1\r\n")) == HTTP1_NO);
 	CHECK(http1_guess(VIEW_LIT("\0\0\0\x08\x04\xd2\x16\x2f")) == HTTP1_NO);
