@@ -12,7 +12,7 @@
  * first), "http:NAME[/PATH]", "tls:NAME", "ech:NAME", "query:NAME" (DNS), or "text:" with \r \n \\.
  *
  * "... -> STATE TEXT": STATE is what became of the connection: "open", "closed", "reset", or
- * "failed" before there was one, "unknown" where the name is.  The test reads that as a text.
+ * "failed" or "silence" before there was one, "unknown" where the name is.
  */
 #include "net_guest.h"
 #include "net_hostile.h"
@@ -198,6 +198,10 @@ static void talk_go_on(struct talk *talk)
 			    MSG_NOSIGNAL);
 		if (done > 0)
 			talk->said += (size_t)done;
+		if (done < 0 && errno != EAGAIN) { /* told only once */
+			finish(talk, state_of(talk, errno));
+			return;
+		}
 	}
 	done = recv(talk->fd, bytes, sizeof(bytes), 0);
 	if (done > 0)
@@ -273,6 +277,14 @@ static void tell(const struct talk *talk)
 	printf("%s -> %s%s%s\n", talk->line, talk->state, *text ? " " : "", text);
 }
 
+static bool is_connected(int fd)
+{
+	struct sockaddr_in peer;
+	socklen_t len = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
 static void probe_tcp(struct talk *talks, size_t count)
 {
 	struct pollfd *ready = calloc(count + 1, sizeof(*ready));
@@ -287,7 +299,7 @@ static void probe_tcp(struct talk *talks, size_t count)
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (talks[i].fd >= 0)
-			finish(&talks[i], "open");
+			finish(&talks[i], is_connected(talks[i].fd) ? "open" : "silence");
 		tell(&talks[i]);
 	}
 	free(ready);
