@@ -14,51 +14,20 @@
  * With "off" on the kernel's command line it powers off at once: the bare boot that bench/cold
  * compares with.
  */
+#include "bare_guest.h"
+
 #include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PIECE = 65536 };
 
 static char piece[PIECE];
-
-static void power_off(const char *why)
-{
-	if (why) {
-		perror(why);
-		fflush(stderr);
-	}
-	sync();
-	reboot(RB_AUTOBOOT);
-}
-
-static void load_modules(void)
-{
-	char name[128], path[160];
-	FILE *order = fopen("/modules/order", "re");
-
-	while (order && fgets(name, sizeof(name), order)) {
-		int fd;
-
-		name[strcspn(name, "\n")] = '\0';
-		snprintf(path, sizeof(path), "/modules/%s.ko", name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) < 0)
-			fprintf(stderr, "module %s: %s\n", name, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-	}
-	if (order)
-		fclose(order);
-}
 
 static int open_port(void)
 {
@@ -77,7 +46,7 @@ static size_t read_piece(int fd, uint64_t count)
 	ssize_t got = read(fd, piece, count < PIECE ? count : PIECE);
 
 	if (got <= 0)
-		power_off("read");
+		bare_guest_power_off("read");
 	return (size_t)got;
 }
 
@@ -87,7 +56,7 @@ static void write_all(int fd, const char *at, size_t len)
 		ssize_t done = write(fd, at, len);
 
 		if (done <= 0)
-			power_off("write");
+			bare_guest_power_off("write");
 		at += done;
 		len -= (size_t)done;
 	}
@@ -128,7 +97,7 @@ static void serve(int port, int file)
 
 		for (size_t at = 0; at < sizeof(request); at++) {
 			if (read(port, request + at, 1) != 1)
-				power_off("request");
+				bare_guest_power_off("request");
 		}
 		memcpy(&count, request + 1, sizeof(count));
 		count = le64toh(count);
@@ -142,7 +111,7 @@ static void serve(int port, int file)
 		else if (request[0] == 'e')
 			copy(port, port, count);
 		else
-			power_off(NULL);
+			bare_guest_power_off(NULL);
 	}
 }
 
@@ -157,16 +126,16 @@ int main(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || read(fd, cmdline, sizeof(cmdline) - 1) < 0)
-		power_off("cmdline");
+		bare_guest_power_off("cmdline");
 	close(fd);
 	if (strstr(cmdline, " off"))
-		power_off(NULL);
+		bare_guest_power_off(NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
 	mount("data", "/data", "tmpfs", 0, NULL);
-	load_modules();
+	bare_guest_load_modules();
 	fd = open_port();
 	file = open("/data/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || file < 0)
-		power_off("port or file");
+		bare_guest_power_off("port or file");
 	serve(fd, file);
 }

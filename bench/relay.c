@@ -14,6 +14,7 @@
 #include "gateway/dial.h"
 #include "gateway/pipe_pool.h"
 #include "gateway/tunnel.h"
+#include "traffic.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,201 +33,34 @@
 
 enum {
 	ROUNDS = 5,
-	CHUNK = 256 * 1024,
-	PING = 64,
-	CONNS_MAX = 4,
 	IDLE_CONNS = 10000,
-	BACKLOG = 4096,
 	DESCRIPTORS = 2 * IDLE_CONNS + 100,
 	BULK = 1 << 28,
 };
 
 static const char box_address[] = "10.9.0.1";
 
-/* What a client asks a server for by its first byte. */
-enum kind { DOWN = 'd', UP = 'u', PINGS = 'p', CONNECTS = 'c', IDLE = 'i' };
-
-struct task {
-	enum kind kind;
-	unsigned conns; /* at once */
-	uint64_t count; /* of each: bytes, pings, connections */
-	struct sockaddr_in to;
-};
-
-static void must(bool good, const char *what)
-{
-	if (good)
-		return;
-	perror(what);
-	exit(1);
-}
-
 /* A process that ends with this one. */
 static pid_t start(void)
 {
 	pid_t pid = fork();
 
-	must(pid >= 0, "fork");
+	traffic_must(pid >= 0, "fork");
 	if (pid == 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return pid;
 }
 
-static void read_all(int fd, uint64_t left)
-{
-	static _Thread_local char chunk[CHUNK];
-
-	while (left > 0) {
-		ssize_t n = recv(fd, chunk, MIN(left, sizeof(chunk)), 0);
-
-		must(n > 0, "read");
-		left -= (uint64_t)n;
-	}
-}
-
-static void write_all(int fd, uint64_t left)
-{
-	static _Thread_local char chunk[CHUNK];
-
-	while (left > 0) {
-		ssize_t n = send(fd, chunk, MIN(left, sizeof(chunk)), MSG_NOSIGNAL);
-
-		must(n > 0, "write");
-		left -= (uint64_t)n;
-	}
-}
-
-static int listen_at(const char *address, uint16_t port, uint16_t *ret_port)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(at);
-
-	inet_pton(AF_INET, address, &at.sin_addr);
-	must(bind(fd, (struct sockaddr *)&at, size) == 0 && listen(fd, BACKLOG) == 0 &&
-		     getsockname(fd, (struct sockaddr *)&at, &size) == 0,
-	     "listen");
-	if (ret_port)
-		*ret_port = ntohs(at.sin_port);
-	return fd;
-}
-
-/* ---- the server ---- */
-
-static void no_delay(int fd)
-{
-	const int yes = 1;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-}
-
-static void *serve(void *arg)
-{
-	int fd = (int)(intptr_t)arg;
-	char ping[PING];
-	struct {
-		char kind;
-		uint64_t count;
-	} __attribute__((packed)) wish;
-
-	no_delay(fd);
-	if (recv(fd, &wish, sizeof(wish), MSG_WAITALL) != sizeof(wish))
-		wish.kind = CONNECTS;
-	if (wish.kind == DOWN)
-		write_all(fd, wish.count);
-	if (wish.kind == UP) {
-		read_all(fd, wish.count);
-		write_all(fd, 1);
-	}
-	while (wish.kind == PINGS && recv(fd, ping, PING, MSG_WAITALL) == PING)
-		write_all(fd, PING);
-	if (wish.kind != IDLE)
-		close(fd);
-	return NULL;
-}
-
-static void be_server(int listener)
-{
-	pthread_t thread;
-	int fd;
-
-	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-		must(pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) == 0, "thread");
-		pthread_detach(thread);
-	}
-	must(false, "accept");
-}
-
 /* ---- the client ---- */
-
-static int ask(const struct task *task)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct {
-		char kind;
-		uint64_t count;
-	} __attribute__((packed)) wish = {(char)task->kind, task->count};
-
-	must(fd >= 0 && connect(fd, (const struct sockaddr *)&task->to, sizeof(task->to)) == 0,
-	     "connect");
-	no_delay(fd);
-	must(send(fd, &wish, sizeof(wish), MSG_NOSIGNAL) == sizeof(wish), "ask");
-	return fd;
-}
-
-static void *do_one(void *arg)
-{
-	const struct task *task = arg;
-	char ping[PING];
-	int fd = -1;
-
-	for (uint64_t i = 0; task->kind == CONNECTS && i < task->count; i++) {
-		fd = ask(task);
-		must(recv(fd, ping, 1, 0) == 0, "end");
-		close(STEAL_FD(fd));
-	}
-	if (task->kind != CONNECTS)
-		fd = ask(task);
-	if (task->kind == DOWN)
-		read_all(fd, task->count);
-	if (task->kind == UP) {
-		write_all(fd, task->count);
-		read_all(fd, 1);
-	}
-	for (uint64_t i = 0; task->kind == PINGS && i < task->count; i++) {
-		write_all(fd, PING);
-		read_all(fd, PING);
-	}
-	if (fd >= 0 && task->kind != IDLE)
-		close(fd);
-	return NULL;
-}
-
-/* Seconds that it took. */
-static double do_task(struct task *task)
-{
-	uint64_t start_ns = clock_monotonic_ns();
-	pthread_t threads[CONNS_MAX];
-
-	for (uint64_t i = 0; task->kind == IDLE && i < task->count; i++)
-		do_one(task);
-	if (task->kind == IDLE)
-		return 0;
-	for (unsigned i = 0; i < task->conns; i++)
-		must(pthread_create(&threads[i], NULL, do_one, task) == 0, "thread");
-	for (unsigned i = 0; i < task->conns; i++)
-		pthread_join(threads[i], NULL);
-	return (double)(clock_monotonic_ns() - start_ns) / 1e9;
-}
 
 static void be_client(int sock)
 {
-	struct task task;
+	struct traffic_task task;
 	double seconds = 0;
 
 	while (recv(sock, &task, sizeof(task), MSG_WAITALL) == sizeof(task)) {
-		seconds = do_task(&task);
-		must(write(sock, &seconds, sizeof(seconds)) == sizeof(seconds), "answer");
+		seconds = traffic_do(&task);
+		traffic_must(write(sock, &seconds, sizeof(seconds)) == sizeof(seconds), "answer");
 	}
 	_exit(0);
 }
@@ -273,8 +107,8 @@ static void on_connected(void *ctx, int fd, const struct ip *ip, const struct er
 	(void)ip;
 	if (fd < 0)
 		fprintf(stderr, "%s\n", why->msg);
-	must(fd >= 0 && tunnel_open(&relay->loop, &spec, &owner, &flow->tunnel, &err) == 0,
-	     "relay");
+	traffic_must(fd >= 0 && tunnel_open(&relay->loop, &spec, &owner, &flow->tunnel, &err) == 0,
+		     "relay");
 }
 
 static void on_accept(uv_poll_t *poll, int status, int events)
@@ -290,7 +124,7 @@ static void on_accept(uv_poll_t *poll, int status, int events)
 		*flow = (struct flow){.relay = relay, .guest = fd};
 		dial_start(&relay->loop, &relay->server, 1, relay->port, on_connected, flow);
 	}
-	must(errno == EAGAIN, "accept");
+	traffic_must(errno == EAGAIN, "accept");
 }
 
 static void be_relay(int listener, uint16_t server_port, bool pipes)
@@ -316,7 +150,7 @@ static void run_ip(const char *commands)
 	AUTO_FREE char *line =
 		xasprintf("PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; %s", commands);
 
-	must(system(line) == 0, "ip");
+	traffic_must(system(line) == 0, "ip");
 }
 
 /* Waits for the other side to have got as far, having said so. */
@@ -324,7 +158,7 @@ static void meet(int sock)
 {
 	char c = 0;
 
-	must(write(sock, &c, 1) == 1 && read(sock, &c, 1) == 1, "meet");
+	traffic_must(write(sock, &c, 1) == 1 && read(sock, &c, 1) == 1, "meet");
 }
 
 /* Makes both namespaces, leaves the client in one of them; gives two sockets that listen in the
@@ -336,10 +170,11 @@ static void be_box(int client_sock, int sock)
 	struct err err;
 	pid_t client;
 
-	must(proc_unshare(CLONE_NEWNET, &err) == 0 && fd_socketpair(pair, &err) == 0, err.msg);
+	traffic_must(proc_unshare(CLONE_NEWNET, &err) == 0 && fd_socketpair(pair, &err) == 0,
+		     err.msg);
 	client = start();
 	if (client == 0) {
-		must(unshare(CLONE_NEWNET) == 0, "unshare");
+		traffic_must(unshare(CLONE_NEWNET) == 0, "unshare");
 		meet(pair[1]);
 		meet(pair[1]); /* there is guest0 now */
 		run_ip("ip addr add 10.9.0.2/24 dev guest0 && ip link set guest0 up");
@@ -353,9 +188,9 @@ static void be_box(int client_sock, int sock)
 	run_ip(commands);
 	meet(pair[0]);
 	meet(pair[0]);
-	listeners[0] = listen_at(box_address, 80, NULL);
-	listeners[1] = listen_at(box_address, 81, NULL);
-	must(fd_send(sock, "", 1, listeners, 2, &err) == 0, err.msg);
+	listeners[0] = traffic_listen(box_address, 80, NULL);
+	listeners[1] = traffic_listen(box_address, 81, NULL);
+	traffic_must(fd_send(sock, "", 1, listeners, 2, &err) == 0, err.msg);
 	pause();
 }
 
@@ -367,19 +202,19 @@ static const char *const path_names[PATHS] = {"direct", "pipes", "copies"};
 
 static const struct metric {
 	const char *name;
-	enum kind kind;
+	enum traffic_kind kind;
 	unsigned conns;
 	uint64_t count; /* of all connections together */
 	double scale;	/* of count / seconds */
 	const char *unit;
 } metrics[] = {
-	{"down, 1 connection", DOWN, 1, BULK, 8e-9, "Gbit/s"},
-	{"up, 1 connection", UP, 1, BULK, 8e-9, "Gbit/s"},
-	{"down, 4 connections", DOWN, 4, BULK, 8e-9, "Gbit/s"},
-	{"up, 4 connections", UP, 4, BULK, 8e-9, "Gbit/s"},
-	{"round trips", PINGS, 1, 2000, 1, "/s"},
-	{"connections, 1 at once", CONNECTS, 1, 1000, 1, "/s"},
-	{"connections, 4 at once", CONNECTS, 4, 2000, 1, "/s"},
+	{"down, 1 connection", TRAFFIC_DOWN, 1, BULK, 8e-9, "Gbit/s"},
+	{"up, 1 connection", TRAFFIC_UP, 1, BULK, 8e-9, "Gbit/s"},
+	{"down, 4 connections", TRAFFIC_DOWN, 4, BULK, 8e-9, "Gbit/s"},
+	{"up, 4 connections", TRAFFIC_UP, 4, BULK, 8e-9, "Gbit/s"},
+	{"round trips", TRAFFIC_PINGS, 1, 2000, 1, "/s"},
+	{"connections, 1 at once", TRAFFIC_CONNECTS, 1, 1000, 1, "/s"},
+	{"connections, 4 at once", TRAFFIC_CONNECTS, 4, 2000, 1, "/s"},
 };
 
 struct path {
@@ -400,24 +235,25 @@ static double cpu_seconds(pid_t pid)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static double ask_client(const struct path *path, struct task *task)
+static double ask_client(const struct path *path, struct traffic_task *task)
 {
 	double seconds = 0;
 
 	task->to = path->to;
-	must(write(path->client, task, sizeof(*task)) == sizeof(*task) &&
-		     read(path->client, &seconds, sizeof(seconds)) == sizeof(seconds),
-	     "client");
+	traffic_must(write(path->client, task, sizeof(*task)) == sizeof(*task) &&
+			     read(path->client, &seconds, sizeof(seconds)) == sizeof(seconds),
+		     "client");
 	return seconds;
 }
 
 static double measure(struct path *path, const struct metric *metric)
 {
-	struct task task = {metric->kind, metric->conns, metric->count / metric->conns, {0}};
+	struct traffic_task task = {
+		metric->kind, metric->conns, metric->count / metric->conns, {0}};
 	double cpu = cpu_seconds(path->relay);
 	double seconds = ask_client(path, &task);
 
-	if (metric->kind == DOWN || metric->kind == UP) {
+	if (metric->kind == TRAFFIC_DOWN || metric->kind == TRAFFIC_UP) {
 		path->cpu += cpu_seconds(path->relay) - cpu;
 		path->gigabytes += (double)metric->count / 1e9;
 	}
@@ -460,14 +296,14 @@ static long resident_kib(pid_t pid)
 	long all = 0, resident = 0;
 	FILE *file = fopen(path, "r");
 
-	must(file && fscanf(file, "%ld %ld", &all, &resident) == 2, "statm");
+	traffic_must(file && fscanf(file, "%ld %ld", &all, &resident) == 2, "statm");
 	fclose(file);
 	return resident * sysconf(_SC_PAGESIZE) / 1024;
 }
 
 static void measure_idle(const struct path *path)
 {
-	struct task task = {IDLE, 1, IDLE_CONNS, {0}};
+	struct traffic_task task = {TRAFFIC_IDLE, 1, IDLE_CONNS, {0}};
 	long before = resident_kib(path->relay), after;
 
 	ask_client(path, &task);
@@ -505,18 +341,18 @@ static void build(struct path *paths)
 	size_t count;
 	char c;
 
-	server = listen_at("127.0.0.1", 0, &port);
+	server = traffic_listen("127.0.0.1", 0, &port);
 	if (start() == 0)
-		be_server(server);
+		traffic_serve(server);
 	close(server);
-	must(fd_socketpair(direct, &err) == 0 && fd_socketpair(guest, &err) == 0 &&
-		     fd_socketpair(box, &err) == 0,
-	     "sockets");
+	traffic_must(fd_socketpair(direct, &err) == 0 && fd_socketpair(guest, &err) == 0 &&
+			     fd_socketpair(box, &err) == 0,
+		     "sockets");
 	if (start() == 0)
 		be_client(direct[1]);
 	if (start() == 0)
 		be_box(guest[1], box[1]);
-	must(fd_recv(box[0], &c, 1, listeners, 2, &count, &err) == 1 && count == 2, "box");
+	traffic_must(fd_recv(box[0], &c, 1, listeners, 2, &count, &err) == 1 && count == 2, "box");
 	paths[DIRECT] = (struct path){.client = direct[0], .to = address_of("127.0.0.1", port)};
 	for (size_t i = 0; i < 2; i++) {
 		pid_t relay = start();
