@@ -15,7 +15,7 @@ static bool has(const char *text)
 {
 	AUTO_FREE struct ip *ips = NULL;
 	struct err err;
-	size_t count;
+	size_t count = 0;
 	struct ip ip;
 
 	CHECK(ip_parse(text, &ip) && ip_host_list(&ips, &count, &err) == 0);

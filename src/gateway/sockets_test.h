@@ -48,8 +48,10 @@ static inline size_t open_fds(void)
 	DIR *dir = opendir("/proc/self/fd");
 	size_t count = 0;
 
-	while (readdir(dir))
+	CHECK(dir);
+	while (dir && readdir(dir))
 		count++;
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 	return count;
 }

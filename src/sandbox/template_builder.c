@@ -40,7 +40,7 @@ static char **environment(void)
 static int arguments(const struct template_order *order, bool background, char ***ret_args,
 		     struct err *err)
 {
-	char *program;
+	char *program = NULL;
 	char **args = NULL;
 
 	if (path_program(&program, err) < 0)
