@@ -280,6 +280,7 @@ static bool is_old_request(struct view line)
  * which is then refused: servers that read longer ones would be told a host that nobody judged. */
 enum http1_guess http1_guess(struct view bytes)
 {
+	const char *start = bytes.ptr;
 	struct view line;
 	size_t size;
 
@@ -287,6 +288,8 @@ enum http1_guess http1_guess(struct view bytes)
 		bytes.ptr++;
 		bytes.len--;
 	}
+	if (bytes.ptr - start > LIMIT_HTTP_LINE) /* as well as a line that is too long */
+		return HTTP1_YES;
 	size = bytes.len;
 	line = cut(&bytes, '\n');
 	if (memchr(line.ptr, '\0', line.len))

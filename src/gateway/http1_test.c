@@ -401,12 +401,23 @@ static void check_long_guess(const char *begin, size_t len, enum http1_guess wan
 	      (want == HTTP1_YES ? HTTP1_YES : HTTP1_NO));
 }
 
+static void check_long_blank(size_t len, enum http1_guess want)
+{
+	AUTO_BUF struct buf line = BUF_INIT(2 * LIMIT_HTTP_LINE);
+
+	while (line.len < len)
+		buf_putc(&line, '\n');
+	CHECK(http1_guess((struct view){line.ptr, line.len}) == want);
+}
+
 static void test_long_guess(void)
 {
 	TEST("a request line longer than any is one all the same");
 	check_long_guess("GET /", LIMIT_HTTP_LINE, HTTP1_UNSURE);
 	check_long_guess("GET /", LIMIT_HTTP_LINE + 1, HTTP1_YES);
 	check_long_guess("get\t/", LIMIT_HTTP_LINE + 1, HTTP1_YES);
+	check_long_blank(LIMIT_HTTP_LINE, HTTP1_UNSURE);
+	check_long_blank(LIMIT_HTTP_LINE + 1, HTTP1_YES);
 	check_long_guess("{\"a\": ", LIMIT_HTTP_LINE + 1, HTTP1_NO);
 	check_long_guess("a", LIMIT_HTTP_LINE + 1, HTTP1_NO);
 }

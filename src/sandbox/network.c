@@ -136,12 +136,18 @@ static int start_resolver(struct network *network, const char *program, int *ret
 
 static int start_gateway(struct network *network, const char *program, struct err *err)
 {
+	const struct timeval limit = {.tv_sec = POLICY_TIMEOUT_MS / 1000};
 	struct proc_spec spec = PROC_SPEC_INIT;
 	struct gateway_jail jail;
 
 	gateway_jail_init(&jail, program);
 	gateway_jail_use(&jail, &spec);
-	return start_role(&spec, program, "__gateway", &network->gateway, &network->sock, err);
+	if (start_role(&spec, program, "__gateway", &network->gateway, &network->sock, err) < 0)
+		return -1;
+	/* One that reads no orders does not hold us up for longer than one that answers none. */
+	if (setsockopt(network->sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return err_sys(err, errno, "gateway");
+	return 0;
 }
 
 /* --- orders --- */
