@@ -159,8 +159,8 @@ static bool take_query(struct connection *connection)
 	if (dns_responder_ask(connection->tcp->responder, message, on_answer, connection))
 		return true;
 	connection->queries--;
+	connection->holders--; /* libuv's are left */
 	close_connection(connection);
-	drop_holder(connection);
 	return false;
 }
 

@@ -130,18 +130,20 @@ static const char want[] = "look up a name ok\n"
 
 /* --- outside --- */
 
-static void check_all(char *program)
+static void check_all(void)
 {
+	AUTO_FREE char *program = NULL;
 	AUTO_FD int in = -1, out = -1;
 	AUTO_BUF struct buf said = BUF_INIT(8192);
-	char word[] = INSIDE, *argv[] = {program, word, NULL};
+	char word[] = INSIDE, *argv[] = {NULL, word, NULL};
 	struct proc_spec spec = PROC_SPEC_INIT;
 	struct proc proc = PROC_INIT;
 	struct resolver_jail jail;
 	struct err err = {0};
 	int fds[2], status = -1;
 
-	CHECK(pipe2(fds, O_CLOEXEC) == 0);
+	CHECK(path_program(&program, &err) == 0 && pipe2(fds, O_CLOEXEC) == 0);
+	argv[0] = program;
 	in = fds[0];
 	out = fds[1];
 	resolver_jail_init(&jail, program);
@@ -159,9 +161,6 @@ static void check_all(char *program)
 
 int main(int argc, char **argv)
 {
-	AUTO_FREE char *program = NULL;
-	struct err err;
-
 	if (argc == 2 && strcmp(argv[1], INSIDE) == 0)
 		inside();
 	TEST("a resolver that was taken over asks name servers, and nothing else");
@@ -169,8 +168,7 @@ int main(int argc, char **argv)
 		SKIP("this kernel's Landlock knows no network");
 		return tap_done();
 	}
-	CHECK(path_program(&program, &err) == 0);
-	check_all(program);
+	check_all();
 	if (geteuid() == 0)
 		run_as_user(argc, argv);
 	return tap_done();
